@@ -1,0 +1,24 @@
+"""Where tensors live. A device that was asked for by name is used, or it is an error."""
+
+from typing import Literal
+
+import torch
+
+Device = Literal["auto", "cpu", "cuda"]
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+def resolve(device: Device, threads: int = 1) -> torch.device:
+    """The torch device of this job; on the CPU, torch is held to ``threads`` threads.
+
+    Raises
+    ------
+    RuntimeError
+        When "cuda" is asked for and torch sees no CUDA device: never a silent fallback.
+    """
+    torch.set_num_threads(threads)
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError("device: cuda was asked for, but torch sees no CUDA device here; allowed: auto, cpu")
+    return torch.device(device)

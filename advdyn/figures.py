@@ -1,0 +1,67 @@
+"""Figures: one style, byte-stable files, and the numbers drawn beside each figure."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from advdyn import io
+from advdyn.atomic import whole
+
+CATEGORICAL = "colorblind"
+ORDERED = "viridis"
+FORMATS = (".pdf", ".svg", ".png")
+RC = {
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "advdyn",
+    "savefig.dpi": 200,
+    "axes.titlesize": "medium",
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The house style: seaborn's paper context and ticks, colourblind-safe categories."""
+    with matplotlib.rc_context():
+        sns.set_theme(context="paper", style="ticks", palette=CATEGORICAL, rc=RC)
+        yield
+
+
+def ordered(n: int) -> list[tuple[float, float, float]]:
+    """``n`` colours for an ordered parameter, from viridis without its palest end."""
+    return list(sns.color_palette(ORDERED, n_colors=n + 1))[:n]
+
+
+def save(figure: Figure, data: pd.DataFrame, outputs: Sequence[str], partial: str = "") -> None:
+    """Write the figure to every output by its suffix (.pdf .svg .png) and its data to the .csv.
+
+    The same figure gives the same bytes: no dates in the metadata, a fixed salt for SVG ids. A figure of
+    an unfinished study says so: ``partial`` is what it was drawn from ("30 of 40 jobs").
+
+    Raises
+    ------
+    ValueError
+        When an output has another suffix.
+    """
+    if partial:
+        figure.text(0.995, 0.995, f"partial: {partial}", ha="right", va="top", color="C3", fontweight="bold")
+    for output in outputs:
+        suffix = Path(output).suffix
+        if suffix == ".csv":
+            io.write_table(data, output)
+            continue
+        if suffix not in FORMATS:
+            raise ValueError(f"{output}: a figure is written as {', '.join(FORMATS)} and .csv")
+        metadata = {".pdf": {"CreationDate": None, "ModDate": None}, ".svg": {"Date": None}, ".png": {"Software": None}}
+        with whole(output) as part:
+            figure.savefig(part, metadata=metadata[suffix])

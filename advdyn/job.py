@@ -1,0 +1,29 @@
+"""What every job does around its science: its own log, and a check that its code is the checkout's."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import advdyn
+from advdyn import logs
+
+
+@contextlib.contextmanager
+def of(snakemake: Any) -> Iterator[dict[str, Any]]:
+    """Log to the rule's log file, check where advdyn came from, and yield the job's parameters.
+
+    Raises
+    ------
+    RuntimeError
+        When the advdyn imported here lies outside the checkout whose files the rule names as its code.
+    """
+    with logs.to(snakemake.log[0]):
+        imported = Path(advdyn.__file__).resolve().parent
+        tracked = [Path(file).resolve() for file in snakemake.input.code]
+        if not any(file.is_relative_to(imported) for file in tracked):
+            raise RuntimeError(
+                f"advdyn was imported from {imported}, outside this checkout ({tracked[0].parent.parent}); "
+                "remove that installation, or run in the environment of envs/"
+            )
+        yield snakemake.params.point

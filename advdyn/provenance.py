@@ -1,0 +1,45 @@
+"""What a file was made from: its parameters, its code, the versions; never a time or a host name."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("numpy", "scipy", "numba", "torch", "xarray", "netCDF4", "pandas", "seaborn", "matplotlib", "scikit-learn")
+
+
+def parameters(point: Mapping[str, Any]) -> str:
+    """The canonical text of a rule's parameters, as it is stored in a file and compared on collection."""
+    return json.dumps(point, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(point: Mapping[str, Any]) -> str:
+    """A short name for ``parameters(point)``."""
+    return hashlib.sha256(parameters(point).encode()).hexdigest()[:16]
+
+
+def code_digest(files: Iterable[str]) -> str:
+    """A digest of the names (below the checkout) and contents of the code files a rule depends on."""
+    named = {Path(file).resolve().relative_to(ROOT).as_posix(): Path(file) for file in files}
+    h = hashlib.sha256()
+    for name in sorted(named):
+        h.update(f"{name}\0".encode())
+        h.update(hashlib.sha256(named[name].read_bytes()).digest())
+    return h.hexdigest()[:16]
+
+
+def versions() -> str:
+    """Versions of Python and of the packages that make numbers and figures, as JSON."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        found[name] = metadata.version(name)
+    return json.dumps(found, sort_keys=True)
+
+
+def attributes(point: Mapping[str, Any], code: Iterable[str]) -> dict[str, str]:
+    """The provenance attributes of a file made with these parameters by this code."""
+    return {"parameters": parameters(point), "code": code_digest(code), "versions": versions()}

@@ -1,0 +1,66 @@
+"""What a run will take, before anything runs.
+
+python -m advdyn.study.plan [--configfile config/paper.yaml] [--cores 8]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import defaultdict
+
+from advdyn.study import run
+from advdyn.study.errors import ConfigError
+
+
+def table(planned: run.Run, cores: int) -> str:
+    """Jobs, core-hours, wall hours, peak memory and disk of each study and step, as text."""
+    lines = [f"{'study':<10} {'step':<16} {'jobs':>6} {'core-hours':>11} {'memory MB':>10} {'disk MB':>9}"]
+    hours = disk = memory = longest = 0.0
+    jobs = 0
+    for name, study in planned.studies.items():
+        groups = defaultdict(list)
+        for job in study.jobs():
+            groups[job.step].append(study.cost(job.step, job.point))
+        for step, costs in groups.items():
+            seconds = sum(c.seconds for c in costs)
+            most, size = max(c.memory for c in costs), sum(c.disk for c in costs)
+            lines.append(f"{name:<10} {step:<16} {len(costs):>6} {seconds / 3600:>11.3f} {most:>10.0f} {size:>9.1f}")
+            jobs += len(costs)
+            hours += seconds / 3600
+            disk += size
+            memory = max(memory, most)
+            longest = max(longest, max(c.seconds for c in costs) / 3600)
+    wall = max(hours / cores, longest)
+    lines.append(f"{'all':<10} {'':<16} {jobs:>6} {hours:>11.3f} {memory:>10.0f} {disk:>9.1f}")
+    lines.append(
+        f"about {wall:.2f} hours, at most {memory * cores:.0f} MB of memory, on {cores} cores, below {planned.results}/"
+    )
+    lines.append(
+        "(an estimate from the problem sizes at the rates measured in benchmarks/; data sets and ledger not counted)"
+    )
+    return "\n".join(lines)
+
+
+def arguments(description: str) -> argparse.ArgumentParser:
+    """The options that choose a run, the same as Snakemake's."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--configfile", nargs="+", default=[], help="files laid over config/config.yaml")
+    return parser
+
+
+def main() -> None:
+    """Print the plan of a run."""
+    parser = arguments("Jobs, hours, memory and disk of a run.")
+    parser.add_argument("--cores", default="all")
+    options = parser.parse_args()
+    cores = os.cpu_count() or 1 if options.cores == "all" else int(options.cores)
+    try:
+        print(table(run.load_files(options.configfile), cores))
+    except ConfigError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""A run's configuration is checked whole before any job starts."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from advdyn.study import plan, run
+from advdyn.study.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def over(folder, text):
+    (folder / "over.yaml").write_text(text)
+    return ["over.yaml"]
+
+
+@pytest.mark.parametrize("files", [[], ["config/smoke.yaml"], ["config/paper.yaml"]], ids=["default", "smoke", "paper"])
+def test_every_shipped_configuration_is_valid_and_has_a_folder_of_its_own(checkout, files):
+    found = run.load_files(files)
+    assert set(found.studies) == {"mixture", "logistic"}
+    assert found.results == {0: "results"}.get(len(files), f"results-{Path(files[0]).stem}" if files else "")
+    assert found.logs == found.results.replace("results", "logs")
+
+
+def test_an_override_names_the_study_and_its_keys(checkout):
+    found = run.load_files(
+        over(checkout, "studies:\n  mixture:\n    lanes: {prior: null}\n    settings: {prior: 0.6}\n  logistic: null\n")
+    )
+    assert list(found.studies) == ["mixture"]
+    assert list(found.studies["mixture"].lanes) == ["eps_train"]
+    assert found.studies["mixture"].settings.prior == 0.6
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "says"),
+    [
+        ("studies: {mixtur: {}}", "over.yaml:1", "studies: found 'mixtur', allowed: one of mixture, logistic"),
+        ("studies: {mixture: null, logistic: null}", "over.yaml:1", "at least one of mixture, logistic"),
+        ("result: x", "over.yaml:1", "result: found 'an unknown key', allowed: results, partial, studies, data"),
+        ("results: ''", "over.yaml:1", "results: found '', allowed: the name of a folder"),
+        ("partial: 2", "over.yaml:1", "partial: found 2, allowed: true or false"),
+        ("studies:\n  mixture:\n    lanes:\n      prior: [0.5, 1.0]", "over.yaml:4", "lanes.prior: found 1.0, allowed: a number > 0 and < 1"),
+        ("studies:\n  mixture:\n    settings: {v1: -1.0}", "over.yaml:3", "settings.v1: found -1.0, allowed: a number > 0"),
+        ("studies:\n  mixture:\n    settings: {eps: [1.0, 0.5]}", "over.yaml:3", "eps: found values out of order"),
+        ("studies:\n  logistic:\n    lanes: {l2: [0.0, 1.0]}", "over.yaml:3", "l2: found 0 with eps_train 0, allowed: l2 > 0"),
+        ("studies:\n  logistic:\n    settings: {dataset: mine}", "config.yaml", "settings.dataset: found 'mine', allowed: one of mnist"),
+        ("data: {mnist: {source: web}}", "over.yaml:1", "data.mnist.source: found 'web', allowed: one of bundled, directory"),
+        ("data: {mnist: {source: bundled, path: x}}", "over.yaml:1", "data.mnist.path: found 'an unknown key'"),
+        ("data: {mnist: {source: directory}}", "over.yaml:1", "data.mnist.path: found 'nothing', allowed: a text"),
+        ("data:\n  mnist: {source: directory, path: nowhere}", "over.yaml:2", "nowhere: no such folder"),
+        ("data: {mnist: {source: npz, path: no.npz}}", "over.yaml:1", "data.mnist.path: found 'no.npz', allowed: an existing"),
+        ("data: {mixture: {source: mixture, prior: 1.5}}", "over.yaml:1", "data.mixture.prior: found 1.5, allowed: a number > 0 and < 1"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_line_with_file_and_line(checkout, text, where, says):
+    with pytest.raises(ConfigError) as caught:
+        run.load_files(over(checkout, text + "\n"))
+    assert says in str(caught.value)
+    assert where in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_idx_files_are_named(checkout):
+    (checkout / "mnist").mkdir()
+    (checkout / "mnist" / "t10k-labels-idx1-ubyte.gz").touch()
+    with pytest.raises(ConfigError, match=r"mnist: missing train-images-idx3-ubyte.gz.*train-labels-idx1-ubyte"):
+        run.load_files(over(checkout, "data: {mnist: {source: directory, path: mnist}}\n"))
+
+
+def test_a_number_given_on_the_command_line_is_a_number(checkout):
+    merged = {
+        "results": "r",
+        "studies": {"mixture": {"settings": {"rho": "1e-1"}}},
+        "data": {"mixture": {"source": "mixture"}},
+    }
+    assert run.load(merged, ["config/config.yaml"]).studies["mixture"].settings.rho == 0.1
+
+
+def test_the_plan_of_a_run_names_jobs_hours_memory_and_disk(checkout):
+    small, large = (plan.table(run.load_files(files), 2) for files in ([], ["config/paper.yaml"]))
+    for table in (small, large):
+        assert "core-hours" in table
+        assert "on 2 cores" in table
+
+    def hours(table):
+        return float(next(line for line in table.splitlines() if line.startswith("all ")).split()[2])
+
+    assert hours(small) < 0.2 < hours(large)
