@@ -1,0 +1,118 @@
+"""The parameters and steps of the study `mixture`."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from math import prod
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from advdyn.study.model import Cost, Step, StudyModel, parameter
+
+POINT = ("prior", "rho", "v1", "v2", "eta_w", "eta_b", "eps_train")
+START = ("R0", "b0")
+ALPHA = [0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 7.0, *(10.0 * i for i in range(1, 101))]
+
+
+def lanes_in(point: Mapping[str, Any]) -> int:
+    """The number of lanes of a job."""
+    return prod(len(point[name]) for name in POINT if isinstance(point[name], list))
+
+
+def simulation_cost(point: Mapping[str, Any]) -> Cost:
+    """Steps at the measured rates (benchmarks/simulation.py), with a third to spare, and the imports."""
+    lanes, seeds, n = lanes_in(point), len(point["seeds"]), point["dimension"]
+    end = max(point["alpha"])
+    disk = 1e-5 * lanes * seeds * (len(point["alpha"]) + len(point["eps"]))
+    if point["simulator"] == "lumped":
+        return Cost(3 + end * n * seeds * (8e-8 + lanes * 4e-8), 350, disk)
+    steps = min(end, point["full_alpha_max"]) * n * seeds
+    memory = 550 + 1e-5 * n * (2000 + seeds * lanes)
+    return Cost(6 + steps * n * (3.5e-9 + lanes * 6e-10), memory, disk + 2e-2 * lanes * seeds)
+
+
+def theory_cost(point: Mapping[str, Any]) -> Cost:
+    """Lanes at the measured rate of the integrator with fluctuations."""
+    return Cost(3 + 2e-3 * lanes_in(point), 300 + 0.02 * lanes_in(point), 1e-3 * lanes_in(point))
+
+
+def scaling_cost(point: Mapping[str, Any]) -> Cost:
+    """Lumped chains at every dimension."""
+    steps = sum(point["scaling_dimensions"]) * point["scaling_alpha"] * point["scaling_seeds"]
+    return Cost(5 + steps * (8e-8 + lanes_in(point) * 4e-8), 500)
+
+
+class Model(StudyModel):
+    """Online adversarial training of an erf perceptron on a Gaussian mixture (Straat)."""
+
+    name: ClassVar[str] = "mixture"
+    within_panel: ClassVar[tuple[str, ...]] = ("eps_train", "simulator", "dimension")
+    steps: ClassVar[Mapping[str, Step]] = {
+        "simulate": Step(
+            ("simulator", *POINT, "dimension", *START, "alpha", "full_alpha_max", "eps", "eps_report", "test_examples",
+             "root", "seeds", "device", "dtype"),
+            "block", simulation_cost, gpu=True,
+        ),
+        "integrate": Step((*POINT, *START, "alpha", "eps", "eps_report", "rtol"), "cell", theory_cost),
+        "scale": Step(
+            (*POINT, *START, "scaling_dimensions", "scaling_alpha", "scaling_seeds", "potential_dimensions",
+             "potential_examples", "root"),
+            "cell", scaling_cost,
+        ),
+        "collect": Step(),
+        "tabulate": Step(),
+        "assess": Step(),
+        "plot_curves": Step(per="panel", cost=lambda _: Cost(8.0, 350.0, 2.0)),
+        "plot_potential": Step(per="panel", cost=lambda _: Cost(8.0, 350.0, 2.0)),
+        "plot_data": Step(cost=lambda _: Cost(8.0, 350.0, 2.0)),
+        "plot_scaling": Step(cost=lambda _: Cost(8.0, 350.0, 2.0)),
+    }  # fmt: skip
+
+    prior: float = parameter(0.5, "probability p of class +1", gt=0, lt=1, lane=True)
+    rho: float = parameter(2.0, "distance of the two cluster centres", ge=0, lane=True)
+    v1: float = parameter(1.0, "variance of class +1", gt=0, lane=True)
+    v2: float = parameter(1.0, "variance of class -1", gt=0, lane=True)
+    eta_w: float = parameter(0.04, "learning rate of the weights", gt=0, lane=True)
+    eta_b: float = parameter(0.2, "learning rate of the bias", ge=0, lane=True)
+    eps_train: float = parameter(0.0, "length of the training attack along w; 0 is standard training", ge=0, lane=True)
+    dimension: int = parameter(1000, "input dimension N", ge=2)
+    simulator: Literal["lumped", "full"] = parameter(
+        "lumped", "exact chain in (R, b), O(1) a step, or the stream of all N components"
+    )
+    R0: float = parameter(0.0, "overlap R(0) of the weights with B", ge=-1, le=1)
+    b0: float = parameter(0.0, "bias b(0)")
+    alpha: list[float] = parameter(ALPHA, "learning times mu/N that are recorded", sweep=False, min_length=1)
+    full_alpha_max: float = parameter(100.0, "learning time at which the full stream stops", sweep=False, gt=0)
+    full_seeds: int = parameter(8, "seeds that the full stream runs, the first ones", sweep=False, ge=1)
+    eps: list[float] = parameter(
+        [round(0.05 * i, 2) for i in range(61)], "attack lengths of the robustness curve", sweep=False, min_length=2
+    )
+    eps_report: float = parameter(
+        1.0, "attack length at which S is reported beside the training one", sweep=False, ge=0
+    )
+    test_examples: int = parameter(2000, "sampled test examples for each seed of the full stream", sweep=False, ge=400)
+    rtol: float = parameter(1e-8, "relative tolerance of the integrator", sweep=False, gt=1e-13, le=1e-2)
+    scaling_dimensions: list[int] = parameter(
+        [100, 1000, 10000], "dimensions N over which the variance is compared", sweep=False, min_length=2
+    )
+    scaling_alpha: float = parameter(20.0, "learning time at which it is compared", sweep=False, gt=0)
+    scaling_seeds: int = parameter(128, "independent seeds at each of them", sweep=False, ge=2)
+    potential_dimensions: list[int] = parameter(
+        [2, 5, 20], "small dimensions at which the law of the local potential is tested", sweep=False, min_length=1
+    )
+    potential_examples: int = parameter(4000, "examples at each of them", sweep=False, ge=10)
+    dataset: str = parameter("mixture", "data set (of source mixture) drawn in high dimension", sweep=False)
+
+    @model_validator(mode="after")
+    def _times(self) -> Self:
+        for name in ("alpha", "eps"):
+            values = getattr(self, name)
+            if any(b <= a for a, b in pairwise(values)) or values[0] < 0:
+                raise ValueError(f"{name}: found values out of order or negative, allowed: increasing values >= 0")
+        if min(self.scaling_dimensions) < 2 or min(self.potential_dimensions) < 2:
+            raise ValueError("scaling_dimensions, potential_dimensions: allowed: integers >= 2")
+        return self
+
+    def seeds_of(self, seeds: list[int]) -> list[int]:
+        """The full stream runs the first ``full_seeds`` seeds only."""
+        return seeds[: self.full_seeds] if self.simulator == "full" else seeds
