@@ -1,0 +1,14 @@
+"""Rule plot_logistic_errors: error against the size of the attack."""
+
+from advdyn import figures, io, job
+from advdyn.logistic import figures as draw
+
+
+def main(snakemake):
+    with job.of(snakemake), figures.style():
+        study = io.read(snakemake.input.study)
+        figures.save(*draw.errors(study), snakemake.output, partial=study.attrs.get("partial", ""))
+
+
+if __name__ == "__main__":
+    main(snakemake)  # type: ignore[name-defined]
