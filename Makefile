@@ -1,0 +1,75 @@
+# make run    set up .venv if needed, run the studies, write the report, say where everything is
+# make test   set up .venv if needed, run the tests
+# make run CONFIG=config/smoke.yaml CORES=2    another run, another number of cores
+
+PYTHON ?= python3
+CORES ?= all
+CONFIG ?=
+VENV := .venv
+BIN := $(VENV)/bin
+SNAKEMAKE := $(BIN)/snakemake
+CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
+PINS := envs/requirements-dev.txt envs/requirements.txt envs/constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help env run report partial plan clean-stale test test-unit lint format schemas pins bench
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+	@echo "also: plan, partial, clean-stale [DELETE=1], report, test-unit, lint, format, schemas, bench, pins"
+
+# Done again only when the pins changed, by content, or an installation was cut short.
+env:
+	@if ! cat $(PINS) | cmp -s - $(VENV)/pins.txt || ! $(BIN)/python -c "" 2>/dev/null; then \
+	  $(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"advdyn needs Python >= 3.11; {sys.executable} is {sys.version.split()[0]} (set PYTHON=...)")' \
+	  && echo "Setting up $(VENV) (once; a few minutes)" \
+	  && $(PYTHON) -m venv $(VENV) \
+	  && $(BIN)/python -m pip install --quiet -r envs/requirements-dev.txt -c envs/constraints.txt \
+	  && cat $(PINS) > $(VENV)/pins.txt; \
+	fi
+
+run: env
+	$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE)
+	@$(MAKE) --no-print-directory report
+
+report: env
+	@$(SNAKEMAKE) $(CONFIGFILE) --quiet all --report $$($(BIN)/python -m advdyn.study.summary $(CONFIGFILE) --report-path)
+	@$(BIN)/python -m advdyn.study.summary $(CONFIGFILE)
+
+# After failed jobs: collect and draw what is there, marked as partial, beside the full results.
+partial: env
+	$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) --config partial=true
+
+plan: env
+	@$(BIN)/python -m advdyn.study.plan $(CONFIGFILE) --cores $(CORES)
+
+clean-stale: env
+	@$(BIN)/python -m advdyn.study.stale $(CONFIGFILE) $(if $(DELETE),--delete)
+
+test: env
+	$(BIN)/python -m pytest
+
+test-unit: env
+	$(BIN)/python -m pytest -m "not workflow"
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(SNAKEMAKE) --lint
+
+format: env
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+schemas: env
+	$(BIN)/python -m advdyn.study.schema
+
+bench: env
+	for b in ode simulation linear workflow; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+
+pins: env
+	(echo "# Every package of the environment, direct or not, as it was tested; regenerate with \`make pins\`."; \
+	 $(BIN)/python -m pip freeze | sed 's/+[a-z0-9]*$$//') > envs/constraints.txt

