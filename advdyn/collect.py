@@ -72,4 +72,7 @@ def combine(parts: Sequence[Part], parameters: Mapping[str, Sequence[str]]) -> x
             bare = bare.expand_dims(name)
             bare[name].attrs.update(attrs)
         expanded.append(bare)
-    return xr.merge([xr.combine_by_coords(expanded, join="outer", combine_attrs="override", data_vars="all")])
+    options: dict[str, Any] = {"join": "outer", "compat": "no_conflicts", "combine_attrs": "override"}
+    combined = xr.combine_by_coords(expanded, data_vars="all", coords="different", **options)
+    assert isinstance(combined, xr.Dataset)
+    return combined

@@ -4,6 +4,8 @@ from typing import Literal
 
 import torch
 
+from advdyn.errors import DeviceError
+
 Device = Literal["auto", "cpu", "cuda"]
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -13,12 +15,12 @@ def resolve(device: Device, threads: int = 1) -> torch.device:
 
     Raises
     ------
-    RuntimeError
+    DeviceError
         When "cuda" is asked for and torch sees no CUDA device: never a silent fallback.
     """
     torch.set_num_threads(threads)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():
-        raise RuntimeError("device: cuda was asked for, but torch sees no CUDA device here; allowed: auto, cpu")
+        raise DeviceError("device: cuda was asked for, but torch sees no CUDA device here; allowed: auto, cpu")
     return torch.device(device)

@@ -11,9 +11,10 @@ import xarray as xr
 
 from advdyn import provenance
 from advdyn.atomic import whole
+from advdyn.errors import InputError
 
 
-class StaleError(Exception):
+class StaleError(InputError):
     """A result file was made with other parameters or other code than those asked for."""
 
 

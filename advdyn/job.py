@@ -7,11 +7,14 @@ from typing import Any
 
 import advdyn
 from advdyn import logs
+from advdyn.errors import InputError
 
 
 @contextlib.contextmanager
 def of(snakemake: Any) -> Iterator[dict[str, Any]]:
     """Log to the rule's log file, check where advdyn came from, and yield the job's parameters.
+
+    An error that is the user's to mend (``advdyn.errors.InputError``) ends the job with its one line.
 
     Raises
     ------
@@ -26,4 +29,8 @@ def of(snakemake: Any) -> Iterator[dict[str, Any]]:
                 f"advdyn was imported from {imported}, outside this checkout ({tracked[0].parent.parent}); "
                 "remove that installation, or run in the environment of envs/"
             )
-        yield snakemake.params.point
+        try:
+            yield snakemake.params.point
+        except InputError as error:
+            logs.log.error("%s", error)
+            raise SystemExit(1) from None

@@ -34,6 +34,8 @@ def to(path: str) -> Iterator[None]:
     captured.addHandler(file)
     try:
         yield
+    except SystemExit:  # its one line is logged already
+        raise
     except BaseException:
         with Path(path).open("a") as text:
             text.write(traceback.format_exc())

@@ -1,5 +1,7 @@
 """The error of data that cannot be used."""
 
+from advdyn.errors import InputError
 
-class DataError(Exception):
+
+class DataError(InputError):
     """Data that cannot be used: one line that names the file, what was found and what is allowed."""

@@ -181,7 +181,7 @@ def training_effect(variable: str, end: str) -> Callable[[xr.Dataset, xr.Dataset
         if "eps_train" not in study.dims or 0.0 not in study["eps_train"].values:
             return None
         runs = study.sel(simulator="lumped") if "simulator" in study.dims and "lumped" in study["simulator"] else study
-        final = runs[variable].isel(alpha=-1)
+        final = runs[variable].dropna("alpha", how="all").isel(alpha=-1)
         trained = study["eps_train"].values
         at = float(trained[np.abs(trained - float(study["eps_report"])).argmin()]) or float(trained.max())
         cases = [str(d) for d in final.dims if d not in ("seed", "eps_train")]
@@ -197,7 +197,7 @@ def training_effect(variable: str, end: str) -> Callable[[xr.Dataset, xr.Dataset
             )
             found[name or "all"] = Measurement(
                 value, len(standard), control[2 if end == "low" else 3], error, low, high,
-                conditions=f"eps_train {at:g} less 0 at alpha = {float(study['alpha'][-1]):g}",
+                conditions=f"eps_train {at:g} less 0 at alpha = {float(final['alpha']):g}",
             )  # fmt: skip
         return found
 

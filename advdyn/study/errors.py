@@ -1,7 +1,9 @@
 """The error of a user's input: one clear line."""
 
+from advdyn.errors import InputError
 
-class ConfigError(Exception):
+
+class ConfigError(InputError):
     """A setting is wrong; the message names file, key, what was found and what is allowed."""
 
 
