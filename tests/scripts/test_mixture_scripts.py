@@ -62,7 +62,12 @@ def study(tmp_path_factory):
         call(script, folder, Named([file]), point)
         made.setdefault(step, []).append((file, cell, provenance.digest(point)))
     asked = {
-        step: {"rule": step, "code": provenance.code_digest(CODE), "cells": [c for _, c, _ in rows], "digests": [d for _, _, d in rows]}
+        step: {
+            "rule": step,
+            "code": provenance.code_digest(CODE),
+            "cells": [c for _, c, _ in rows],
+            "digests": [d for _, _, d in rows],
+        }
         for step, rows in made.items()
     }
     output = Named(study=str(folder / "mixture.nc"), scaling=str(folder / "scaling.nc"))
@@ -83,8 +88,8 @@ def test_collection_lays_simulation_beside_theory(study):
             assert f"{name}_{kind}" in found
     assert found["dimension"].item() == 20
     at = found.sel(simulator="full", alpha=2.0)  # the full stream stopped before
-    assert at["R_sim"].isnull().all()
-    assert found.sel(simulator="lumped")["R_sim"].notnull().all()
+    assert at["R_sim"].isna().all()
+    assert found.sel(simulator="lumped")["R_sim"].notna().all()
 
 
 def test_collection_refuses_a_file_of_another_study(study, tmp_path):
@@ -92,7 +97,13 @@ def test_collection_refuses_a_file_of_another_study(study, tmp_path):
     point["parts"]["integrate"]["digests"] = ["0" * 16]
     output = Named(study=str(tmp_path / "mixture.nc"), scaling=str(tmp_path / "scaling.nc"))
     with pytest.raises(SystemExit):
-        call("collect_mixture", tmp_path, output, point, **{s: [f for f, _, _ in rows] for s, rows in study.files.items()})
+        call(
+            "collect_mixture",
+            tmp_path,
+            output,
+            point,
+            **{s: [f for f, _, _ in rows] for s, rows in study.files.items()},
+        )
     assert "made with other parameters" in (tmp_path / "collect_mixture.log").read_text()
     assert not Path(output.study).exists()
 
@@ -100,7 +111,9 @@ def test_collection_refuses_a_file_of_another_study(study, tmp_path):
 def test_the_agreement_table_has_a_row_for_each_score(study, tmp_path):
     (file,) = call("tabulate_mixture", tmp_path, Named([str(tmp_path / "agreement.csv")]), {}, study=study.study)
     table = pd.read_csv(file)
-    assert {"simulator", "order", "parameter", "prior", "eps_train", "alpha", "theory", "mean", "z"} <= set(table.columns)
+    assert {"simulator", "order", "parameter", "prior", "eps_train", "alpha", "theory", "mean", "z"} <= set(
+        table.columns
+    )
     points = 2 * 2 * 2 * 2  # order, parameter, prior, eps_train
     assert len(table) == points * 3 + points * 2  # lumped to alpha = 2, full to alpha = 1
     scored = table.dropna(subset="z")
@@ -110,7 +123,9 @@ def test_the_agreement_table_has_a_row_for_each_score(study, tmp_path):
 
 
 def test_claims_figures_and_ledger_are_made(study, tmp_path):
-    (table,) = call("assess_mixture", tmp_path, Named([str(tmp_path / "claims.csv")]), {}, study=study.study, scaling=study.scaling)
+    (table,) = call(
+        "assess_mixture", tmp_path, Named([str(tmp_path / "claims.csv")]), {}, study=study.study, scaling=study.scaling
+    )
     for script, panel, inputs in (
         ("plot_mixture_curves", "prior~0.7", {"study": study.study}),
         ("plot_mixture_potential", "prior~0.5", {"study": study.study}),
@@ -139,13 +154,20 @@ def test_the_data_are_drawn(tmp_path):
 
 
 def test_logistic_cells_are_collected(tmp_path):
-    values = xr.Dataset({"v": io.variable(("eps",), [1.0, 2.0], "v")}, {"eps": io.variable(("eps",), [0.0, 1.0], "eps")})
+    values = xr.Dataset(
+        {"v": io.variable(("eps",), [1.0, 2.0], "v")}, {"eps": io.variable(("eps",), [0.0, 1.0], "eps")}
+    )
     rows = []
     for l2 in (0.1, 0.2):
         file = str(tmp_path / f"{l2}.nc")
         io.write(values, file, {"l2": l2}, CODE)
         rows.append((file, {"l2": l2}, provenance.digest({"l2": l2})))
-    part = {"rule": "evaluate", "code": provenance.code_digest(CODE), "cells": [c for _, c, _ in rows], "digests": [d for *_, d in rows]}
+    part = {
+        "rule": "evaluate",
+        "code": provenance.code_digest(CODE),
+        "cells": [c for _, c, _ in rows],
+        "digests": [d for *_, d in rows],
+    }
     point = {"parts": {"evaluate": part}, "parameters": {"l2": ["1", "penalty"]}, "partial": ""}
     output = Named(study=str(tmp_path / "logistic.nc"))
     call("collect_logistic", tmp_path, output, point, evaluate=[f for f, *_ in rows])

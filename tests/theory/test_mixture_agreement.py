@@ -33,7 +33,9 @@ def smallest_p(simulator, order, times, runs, eta_w=0.04, dimension=1000):
     return min(1.0, z.size * float((2 * stats.t.sf(np.abs(z), runs - 1)).min()))
 
 
-@pytest.mark.parametrize(("simulator", "times", "runs"), [("lumped", [5.0, 20.0, 100.0], 64), ("full", [5.0, 20.0], 16)])
+@pytest.mark.parametrize(
+    ("simulator", "times", "runs"), [("lumped", [5.0, 20.0, 100.0], 64), ("full", [5.0, 20.0], 16)]
+)
 def test_both_scenarios_follow_the_exact_equations(simulator, times, runs):
     assert smallest_p(simulator, "exact", times, runs) > RATE
 
