@@ -1,6 +1,11 @@
 # make run    set up .venv if needed, run the studies, write the report, say where everything is
 # make test   set up .venv if needed, run the tests
 # make run CONFIG=config/smoke.yaml CORES=2    another run, another number of cores
+# make plan           jobs, hours, memory and disk of a run before it runs (CONFIG=, CORES=)
+# make partial        after failed jobs: collect and draw what is there, marked as partial
+# make clean-stale    list files that no study plans any more; DELETE=1 removes them
+# make report         the report of a finished run, and where everything is
+# make test-unit      the tests that do not run snakemake;  make lint, format, schemas, bench, pins
 
 PYTHON ?= python3
 CORES ?= all
@@ -16,7 +21,6 @@ PINS := envs/requirements-dev.txt envs/requirements.txt envs/constraints.txt
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
-	@echo "also: plan, partial, clean-stale [DELETE=1], report, test-unit, lint, format, schemas, bench, pins"
 
 # Done again only when the pins changed, by content, or an installation was cut short.
 env:
@@ -39,6 +43,7 @@ report: env
 # After failed jobs: collect and draw what is there, marked as partial, beside the full results.
 partial: env
 	$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) --config partial=true
+	@echo "collected as far as it goes, in the folder partial of the results"
 
 plan: env
 	@$(BIN)/python -m advdyn.study.plan $(CONFIGFILE) --cores $(CORES)

@@ -28,7 +28,7 @@ include: "workflow/rules/common.smk"
 pathvars:
     results=RUN.results,
     collected=COLLECTED,
-    logs=RUN.logs,
+    logs=LOGS,
 
 
 wildcard_constraints:

@@ -31,7 +31,8 @@ class Measurement:
     conditions
         What a reader must know to repeat it, beyond the claim's own conditions.
     depends
-        Text when the verdict depends on a choice the source does not make; it then reads `depends`.
+        Text when the verdict depends on a choice the source does not make; where the threshold holds, the verdict
+        then reads `depends`.
     """
 
     value: float
@@ -80,22 +81,30 @@ class Claim:
     untestable: str = ""
 
 
-def verdict(claim: Claim, found: Measurement) -> Verdict:
-    """The verdict of one measurement: a control that passes too leaves the claim `not tested`."""
+def verdict(claim: Claim, found: Measurement) -> tuple[Verdict, str]:
+    """The verdict of one measurement, and why where it is not the threshold's own.
+
+    A control that satisfies the threshold, or that could not be measured, leaves the claim `not tested`.
+    """
     assert claim.holds is not None
-    if found.n < claim.minimum or not math.isfinite(found.value):
-        return "not tested"
+    if found.n < claim.minimum:
+        return "not tested", f"needs n >= {claim.minimum}"
+    if not math.isfinite(found.value):
+        return "not tested", "nothing could be measured"
+    if not math.isfinite(found.control):
+        return "not tested", "the control could not be measured"
     if claim.holds(found.control, found.control, found.control):
-        return "not tested"
-    if found.depends:
-        return "depends"
-    return "reproduced" if claim.holds(found.value, found.low, found.high) else "not reproduced"
+        return "not tested", "the control passes too, so the test has no power here"
+    if not claim.holds(found.value, found.low, found.high):
+        return "not reproduced", ""
+    return ("depends", found.depends) if found.depends else ("reproduced", "")
 
 
-def assess(study: str, claims: Sequence[Claim], *data: Any, partial: str = "") -> pd.DataFrame:
+def assess(study: str, claims: Sequence[Claim], *data: Any, context: str = "", partial: str = "") -> pd.DataFrame:
     """One row (or one for each named part) for every declared claim, in order of declaration.
 
-    ``data`` is handed to every claim's ``measure``; ``partial`` marks the rows of an unfinished study.
+    ``data`` is handed to every claim's ``measure``; ``context`` (what was fixed in the study) goes into the conditions
+    of every row, and ``partial`` marks the rows of an unfinished study.
 
     Raises
     ------
@@ -120,20 +129,13 @@ def assess(study: str, claims: Sequence[Claim], *data: Any, partial: str = "") -
                 | {
                     "verdict": "not tested",
                     "n": 0,
-                    "conditions": _join(claim.conditions, "not in this study's grid", mark),
+                    "conditions": _join(claim.conditions, context, "not in this study's grid", mark),
                 }
             )
             continue
         parts = {"": found} if isinstance(found, Measurement) else found
         for part, m in parts.items():
-            outcome = verdict(claim, m)
-            why = m.depends
-            if outcome == "not tested":
-                why = (
-                    f"needs n >= {claim.minimum}"
-                    if m.n < claim.minimum
-                    else "the control passes too, so the test has no power here"
-                )
+            outcome, why = verdict(claim, m)
             rows.append(
                 row
                 | {
@@ -144,7 +146,7 @@ def assess(study: str, claims: Sequence[Claim], *data: Any, partial: str = "") -
                     "high": m.high,
                     "n": m.n,
                     "verdict": outcome,
-                    "conditions": _join(claim.conditions, m.conditions, f"control {m.control:.4g}", why, mark),
+                    "conditions": _join(claim.conditions, context, m.conditions, f"control {m.control:.4g}", why, mark),
                 }
             )
     table = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -194,7 +196,9 @@ PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Ledger of claims</title><style>
 body {{ font: 14px/1.4 system-ui, sans-serif; margin: 1.5rem; color: #222; }}
 table {{ border-collapse: collapse; }} th {{ text-align: left; position: sticky; top: 0; background: #fff; }}
-th, td {{ padding: .35rem .6rem; border-bottom: 1px solid #ddd; vertical-align: top; max-width: 24rem; }}
+th, td {{ padding: .35rem .6rem; border-bottom: 1px solid #ddd; vertical-align: top; }}
+td {{ min-width: 4rem; max-width: 26rem; }}
+td:nth-child(11) {{ min-width: 18rem; font-size: 85%; }}
 span {{ white-space: nowrap; font-weight: 600; }}
 .reproduced {{ color: #006d4e; }} .not-reproduced {{ color: #a63d00; }} .depends {{ color: #6a4c00; }}
 .not-tested, .not-testable {{ color: #666; }}

@@ -9,6 +9,9 @@ import numpy as np
 import xarray as xr
 
 from advdyn import io
+from advdyn.errors import InputError
+
+MADE_WITH = ("device", "dtype", "generator")
 
 Part = tuple[Mapping[str, Any], xr.Dataset]
 
@@ -21,8 +24,8 @@ def read_parts(files: Sequence[str], part: Mapping[str, Any]) -> list[Part]:
     files
         The files, in the order of ``part``.
     part
-        ``cells`` (values of the cell axes of each file), ``digests`` (of their parameters), ``code`` (digest)
-        and ``rule`` (that makes them).
+        For each file ``cells`` (values of its cell axes), ``digests`` (of its parameters) and ``sources`` (identities
+        of the files it was made from); for all ``code`` (digest) and ``rule`` (that makes them).
 
     Raises
     ------
@@ -30,8 +33,8 @@ def read_parts(files: Sequence[str], part: Mapping[str, Any]) -> list[Part]:
         When a file does not match.
     """
     return [
-        (cell, io.read_expected(file, digest, part["code"], part["rule"]))
-        for file, cell, digest in zip(files, part["cells"], part["digests"], strict=True)
+        (cell, io.read_expected(file, digest, part["code"], sources, part["rule"]))
+        for file, cell, digest, sources in zip(files, part["cells"], part["digests"], part["sources"], strict=True)
     ]
 
 
@@ -53,10 +56,16 @@ def combine(parts: Sequence[Part], parameters: Mapping[str, Sequence[str]]) -> x
 
     Returns
     -------
-    Dataset over the union of all coordinates; what no file holds is NaN.
+    Dataset over the union of all coordinates; what no file holds is NaN. Its attributes name every device, dtype,
+    generator and set of versions that the parts were made with.
+
+    Raises
+    ------
+    InputError
+        When there is no part.
     """
     if not parts:
-        raise ValueError("nothing to collect: no job of this study has finished")
+        raise InputError("nothing to collect: no job of this kind has finished")
     expanded = []
     for cell, dataset in parts:
         point = io.point_of(dataset)
@@ -75,4 +84,5 @@ def combine(parts: Sequence[Part], parameters: Mapping[str, Sequence[str]]) -> x
     options: dict[str, Any] = {"join": "outer", "compat": "no_conflicts", "combine_attrs": "override"}
     combined = xr.combine_by_coords(expanded, data_vars="all", coords="different", **options)
     assert isinstance(combined, xr.Dataset)
-    return combined
+    made = {name: sorted({str(d.attrs[name]) for _, d in parts if name in d.attrs}) for name in MADE_WITH}
+    return combined.assign_attrs({name: "; ".join(values) for name, values in made.items() if values})

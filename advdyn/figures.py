@@ -1,8 +1,9 @@
 """Figures: one style, byte-stable files, and the numbers drawn beside each figure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -12,7 +13,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from advdyn import io
+from advdyn import io, job
 from advdyn.atomic import whole
 
 CATEGORICAL = "colorblind"
@@ -54,7 +55,7 @@ def save(figure: Figure, data: pd.DataFrame, outputs: Sequence[str], partial: st
         When an output has another suffix.
     """
     if partial:
-        figure.text(0.995, 0.995, f"partial: {partial}", ha="right", va="top", color="C3", fontweight="bold")
+        figure.text(0.005, 0.005, f"partial: {partial}", ha="left", va="bottom", color="C3", fontweight="bold")
     for output in outputs:
         suffix = Path(output).suffix
         if suffix == ".csv":
@@ -65,3 +66,16 @@ def save(figure: Figure, data: pd.DataFrame, outputs: Sequence[str], partial: st
         metadata = {".pdf": {"CreationDate": None, "ModDate": None}, ".svg": {"Date": None}, ".png": {"Software": None}}
         with whole(output) as part:
             figure.savefig(part, metadata=metadata[suffix])
+
+
+def draw(
+    snakemake: Any, source: str, function: Callable[..., tuple[Figure, pd.DataFrame]], panel: bool = False
+) -> None:
+    """What every figure's script does: draw the data set that the rule calls ``source``, and save all its files.
+
+    With ``panel``, ``function`` is handed the panel that the job's wildcard names, as well.
+    """
+    with job.of(snakemake), style():
+        dataset = io.read(getattr(snakemake.input, source))
+        figure, data = function(dataset, snakemake.wildcards.panel) if panel else function(dataset)
+        save(figure, data, snakemake.output, partial=dataset.attrs.get("partial", ""))

@@ -18,8 +18,10 @@ class StaleError(InputError):
     """A result file was made with other parameters or other code than those asked for."""
 
 
-def write(dataset: xr.Dataset, path: str | Path, point: Mapping[str, Any], code: Sequence[str]) -> None:
-    """Write a dataset as NetCDF4 with the provenance of its parameters and code.
+def write(
+    dataset: xr.Dataset, path: str | Path, point: Mapping[str, Any], code: Sequence[str], sources: Sequence[str] = ()
+) -> None:
+    """Write a dataset as NetCDF4 with the provenance of its parameters, its code and the files it was made from.
 
     Raises
     ------
@@ -30,7 +32,9 @@ def write(dataset: xr.Dataset, path: str | Path, point: Mapping[str, Any], code:
         missing = {"units", "long_name"} - set(variable.attrs)
         if missing and variable.dtype.kind in "fiu":
             raise ValueError(f"variable {name} lacks {', '.join(sorted(missing))}")
-    stamped = dataset.assign_attrs(provenance.attributes(point, code))
+    for variable in dataset.variables.values():
+        variable.attrs.setdefault("references", "defined by this study")
+    stamped = dataset.assign_attrs(provenance.attributes(point, code, map(identity_of, sources)))
     encoding = {
         name: {"zlib": True, "complevel": 4}
         for name, v in dataset.data_vars.items()
@@ -50,8 +54,14 @@ def point_of(dataset: xr.Dataset) -> dict[str, Any]:
     return json.loads(dataset.attrs["parameters"])
 
 
-def read_expected(path: str | Path, digest: str, code: str, root_rule: str) -> xr.Dataset:
-    """Load a dataset and refuse it when it was not made with the parameters and code asked for.
+def identity_of(path: str | Path) -> str:
+    """The identity of a file (see ``advdyn.provenance.identity``), without loading its numbers."""
+    with xr.open_dataset(path, engine="netcdf4") as dataset:
+        return provenance.identity_of(dataset.attrs)
+
+
+def read_expected(path: str | Path, digest: str, code: str, sources: Sequence[str], rule: str) -> xr.Dataset:
+    """Load a dataset and refuse it when it was not made with the parameters, code and sources asked for.
 
     Snakemake forgets parameters when its metadata is lost (results copied without ``.snakemake``);
     the file itself does not.
@@ -62,15 +72,17 @@ def read_expected(path: str | Path, digest: str, code: str, root_rule: str) -> x
         Naming the file, what differs, and the command that makes it again.
     """
     dataset = read(path)
-    stale = []
-    if provenance.digest(point_of(dataset)) != digest:
-        stale.append("parameters")
-    if dataset.attrs["code"] != code:
-        stale.append("code")
+    made = {
+        "parameters": provenance.digest(point_of(dataset)) == digest,
+        "code": dataset.attrs["code"] == code,
+        "sources": json.loads(dataset.attrs["sources"]) == list(sources),
+    }
+    stale = [what for what, same in made.items() if not same]
     if stale:
+        before = " and the rules before it" if "sources" in stale else ""
         raise StaleError(
-            f"{path}: made with other {' and '.join(stale)} than this study asks for; "
-            f"make it again with: snakemake --cores 2 --forcerun {root_rule}"
+            f"{path}: made with other {' and '.join(stale)} than this study asks for; make it again with: "
+            f"snakemake --cores 2 --forcerun {rule}{before} (and the --configfile of this run)"
         )
     return dataset
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import advdyn
-from advdyn import logs
+from advdyn import logs, provenance
 from advdyn.errors import InputError
 
 
 @contextlib.contextmanager
 def of(snakemake: Any) -> Iterator[dict[str, Any]]:
-    """Log to the rule's log file, check where advdyn came from, and yield the job's parameters.
+    """Log to the rule's log file, check the code, and yield the job's parameters.
 
     An error that is the user's to mend (``advdyn.errors.InputError``) ends the job with its one line.
 
@@ -20,6 +20,9 @@ def of(snakemake: Any) -> Iterator[dict[str, Any]]:
     ------
     RuntimeError
         When the advdyn imported here lies outside the checkout whose files the rule names as its code.
+    SystemExit
+        After an InputError, and when the code changed while the job ran: its result would be of the code that was
+        imported, and claim to be of the other.
     """
     with logs.to(snakemake.log[0]):
         imported = Path(advdyn.__file__).resolve().parent
@@ -29,8 +32,11 @@ def of(snakemake: Any) -> Iterator[dict[str, Any]]:
                 f"advdyn was imported from {imported}, outside this checkout ({tracked[0].parent.parent}); "
                 "remove that installation, or run in the environment of envs/"
             )
+        before = provenance.code_digest(snakemake.input.code)
         try:
             yield snakemake.params.point
+            if provenance.code_digest(snakemake.input.code) != before:
+                raise InputError("the code of this rule changed while the job ran: run again")
         except InputError as error:
             logs.log.error("%s", error)
             raise SystemExit(1) from None

@@ -40,6 +40,23 @@ def versions() -> str:
     return json.dumps(found, sort_keys=True)
 
 
-def attributes(point: Mapping[str, Any], code: Iterable[str]) -> dict[str, str]:
-    """The provenance attributes of a file made with these parameters by this code."""
-    return {"parameters": parameters(point), "code": code_digest(code), "versions": versions()}
+def identity(point_digest: str, code: str, sources: Iterable[str] = ()) -> str:
+    """A short name for a file by all it was made from: parameters, code, and the identities of its sources."""
+    made_from = json.dumps([point_digest, code, *sources])
+    return hashlib.sha256(made_from.encode()).hexdigest()[:16]
+
+
+def identity_of(attributes: Mapping[str, Any]) -> str:
+    """The identity of a file from its attributes."""
+    point = json.loads(attributes["parameters"])
+    return identity(digest(point), attributes["code"], json.loads(attributes["sources"]))
+
+
+def attributes(point: Mapping[str, Any], code: Iterable[str], sources: Iterable[str] = ()) -> dict[str, str]:
+    """The provenance attributes of a file made with these parameters by this code from these sources."""
+    return {
+        "parameters": parameters(point),
+        "code": code_digest(code),
+        "sources": json.dumps(list(sources)),
+        "versions": versions(),
+    }

@@ -28,5 +28,8 @@ def generator(root: int, study: str, seed: int, purpose: str) -> np.random.Gener
 
 
 def integer(root: int, study: str, seed: int, purpose: str) -> int:
-    """A 63-bit integer from the stream, to seed a generator that is not numpy's (torch)."""
+    """A 63-bit integer from the stream, to seed a generator that is not numpy's.
+
+    torch's CPU generator keeps 32 bits of it: among 256 seeds two would coincide with probability 1e-5.
+    """
     return int(sequence(root, study, seed, purpose).generate_state(1, np.uint64)[0] >> np.uint64(1))

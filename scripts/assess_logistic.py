@@ -7,7 +7,8 @@ from advdyn.logistic.claims import CLAIMS
 
 def main(snakemake):
     with job.of(snakemake):
-        io.write_table(assess("logistic", CLAIMS, io.read(snakemake.input.study)), snakemake.output[0])
+        study = io.read(snakemake.input.study)
+        io.write_table(assess("logistic", CLAIMS, study, partial=study.attrs.get("partial", "")), snakemake.output[0])
 
 
 if __name__ == "__main__":

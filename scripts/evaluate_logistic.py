@@ -9,7 +9,8 @@ def main(snakemake):
     with job.of(snakemake) as point:
         trained = io.read(snakemake.input.trained)
         images = load.load(snakemake.input.data, dtype="float64")
-        io.write(evaluation.run(trained, images, **point), snakemake.output[0], point, snakemake.input.code)
+        sources = [snakemake.input.data, snakemake.input.trained]
+        io.write(evaluation.run(trained, images, **point), snakemake.output[0], point, snakemake.input.code, sources)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
 """Rule plot_logistic_errors: error against the size of the attack."""
 
-from advdyn import figures, io, job
-from advdyn.logistic import figures as draw
+from advdyn import figures
+from advdyn.logistic.figures import errors
 
 
 def main(snakemake):
-    with job.of(snakemake), figures.style():
-        study = io.read(snakemake.input.study)
-        figures.save(*draw.errors(study), snakemake.output, partial=study.attrs.get("partial", ""))
+    figures.draw(snakemake, "study", errors)
 
 
 if __name__ == "__main__":

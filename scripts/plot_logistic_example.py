@@ -1,13 +1,11 @@
 """Rule plot_logistic_example: one attacked image of each class."""
 
-from advdyn import figures, io, job
-from advdyn.logistic import figures as draw
+from advdyn import figures
+from advdyn.logistic.figures import example
 
 
 def main(snakemake):
-    with job.of(snakemake), figures.style():
-        study = io.read(snakemake.input.study)
-        figures.save(*draw.example(study), snakemake.output, partial=study.attrs.get("partial", ""))
+    figures.draw(snakemake, "study", example)
 
 
 if __name__ == "__main__":

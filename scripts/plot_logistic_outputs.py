@@ -1,13 +1,11 @@
 """Rule plot_logistic_outputs: outputs on test images before and after the attack."""
 
-from advdyn import figures, io, job
-from advdyn.logistic import figures as draw
+from advdyn import figures
+from advdyn.logistic.figures import outputs
 
 
 def main(snakemake):
-    with job.of(snakemake), figures.style():
-        study = io.read(snakemake.input.study)
-        figures.save(*draw.outputs(study), snakemake.output, partial=study.attrs.get("partial", ""))
+    figures.draw(snakemake, "study", outputs)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
 """Rule plot_logistic_weights: weight images and their sign patterns."""
 
-from advdyn import figures, io, job
-from advdyn.logistic import figures as draw
+from advdyn import figures
+from advdyn.logistic.figures import weights
 
 
 def main(snakemake):
-    with job.of(snakemake), figures.style():
-        study = io.read(snakemake.input.study)
-        figures.save(*draw.weights(study), snakemake.output, partial=study.attrs.get("partial", ""))
+    figures.draw(snakemake, "study", weights)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,11 @@
 """Rule plot_mixture_potential: the local potential with and without attack, and the plane of w and B."""
 
-from advdyn import figures, io, job
-from advdyn.mixture.figures import panel_of, potential
+from advdyn import figures
+from advdyn.mixture.figures import potential
 
 
 def main(snakemake):
-    with job.of(snakemake):
-        study = panel_of(io.read(snakemake.input.study), snakemake.wildcards.panel)
-        with figures.style():
-            figures.save(*potential(study), snakemake.output, partial=study.partial)
+    figures.draw(snakemake, "study", potential, panel=True)
 
 
 if __name__ == "__main__":

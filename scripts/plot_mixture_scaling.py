@@ -1,13 +1,11 @@
 """Rule plot_mixture_scaling: variance of the order parameters against N, and the law of the local potential."""
 
-from advdyn import figures, io, job
+from advdyn import figures
 from advdyn.mixture.figures import scaling
 
 
 def main(snakemake):
-    with job.of(snakemake), figures.style():
-        study = io.read(snakemake.input.scaling)
-        figures.save(*scaling(study), snakemake.output, partial=study.partial)
+    figures.draw(snakemake, "scaling", scaling)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ from advdyn.logistic import training
 def main(snakemake):
     with job.of(snakemake) as point:
         images = load.load(snakemake.input.data, dtype="float64")
-        io.write(training.run(images, **point), snakemake.output[0], point, snakemake.input.code)
+        io.write(
+            training.run(images, **point), snakemake.output[0], point, snakemake.input.code, [snakemake.input.data]
+        )
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ class Dataset(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     reads: ClassVar[tuple[str, ...]] = ()
+    source: str
 
     def point(self) -> dict[str, Any]:
         """The params of the rule that makes the data set."""

@@ -9,7 +9,8 @@ from advdyn import seeds
 from advdyn.claims import Claim, Measurement
 from advdyn.logistic import grid
 
-EXPERIMENT = "seeds/004_6e47880f844f889c.txt, Experiment Logistic Regression MNIST"
+STRAAT = "Straat, Modelling adversarial training (seeds/004_6e47880f844f889c.txt)"
+EXPERIMENT = f"{STRAAT}, Experiment Logistic Regression MNIST"
 RESAMPLES = 10_000
 QUARTER = 0.25  # of the pixel range: beyond it a perturbation is no longer small
 ROUNDING = 1e-10
@@ -159,7 +160,7 @@ CLAIMS = (
     ),
     Claim(
         name="monotone",
-        source="seeds/004_6e47880f844f889c.txt, Assessing robustness of the model",
+        source=f"{STRAAT}, Assessing robustness of the model",
         statement="By varying eps one obtains a monotonically increasing adversarial loss curve",
         expected="smallest increment of the test error over eps >= 0 (non-decreasing)",
         minimum=100,
@@ -170,7 +171,7 @@ CLAIMS = (
     ),
     Claim(
         name="protects",
-        source="seeds/004_6e47880f844f889c.txt, Adversarial training",
+        source=f"{STRAAT}, Adversarial training",
         statement="Adversarial training (the min-max problem) lowers the error under the attack it trains against",
         expected="error at eps_train, adversarial minus standard training, <= -0.01 with its 95 % interval below 0",
         minimum=DIFFERING,
@@ -181,7 +182,7 @@ CLAIMS = (
     ),
     Claim(
         name="clean_error",
-        source="seeds/001_482d2436b09b285b.txt, Uses of adversarial training",
+        source="Srihari, Adversarial Training (seeds/001_482d2436b09b285b.txt), Uses of adversarial training",
         statement="Using adversarially perturbed samples we can reduce the error rate on the test set",
         expected="error without attack, adversarial minus standard training, <= -0.01 with its 95 % interval below 0",
         minimum=DIFFERING,
@@ -192,7 +193,7 @@ CLAIMS = (
     ),
     Claim(
         name="fgsm_is_worst",
-        source="seeds/004_6e47880f844f889c.txt, Computing adversarial perturbations",
+        source=f"{STRAAT}, Computing adversarial perturbations",
         statement="The Fast Gradient Sign Method maximises the loss in the ball; "
         "for a linear classifier it lowers every margin by eps |w|_1",
         expected="largest |shift - eps |w|_1| over test images, models and eps <= 1e-10",
@@ -205,7 +206,7 @@ CLAIMS = (
     *(
         Claim(
             name=name,
-            source=f"seeds/004_6e47880f844f889c.txt, {place}",
+            source=f"{STRAAT}, {place}",
             statement=statement,
             expected="",
             untestable=IMAGENET,

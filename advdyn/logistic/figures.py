@@ -244,7 +244,8 @@ def errors(study: xr.Dataset) -> Drawn:
             panel.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
         for panel in axes.flat[len(attacks) :]:
             panel.set_visible(False)
-        for panel in axes[-1]:
+        for panel in axes.flat[max(0, len(attacks) - columns) : len(attacks)]:  # the lowest of each column
+            panel.tick_params(labelbottom=True)
             panel.set_xlabel(f"size of the attack {EPS} (of the pixel range)")
         for panel in axes[:, 0]:
             panel.set_ylabel("test error")

@@ -22,9 +22,10 @@ class Model(StudyModel):
     """Logistic regression on two digits of MNIST, standard and adversarially trained (Straat)."""
 
     name: ClassVar[str] = "logistic"
+    data_sources: ClassVar[tuple[str, ...]] = ("bundled", "directory", "download", "npz")
     steps: ClassVar[Mapping[str, Step]] = {
-        "train": Step(OPTIMUM, "cell", training_cost, gpu=True),
-        "evaluate": Step(("positive", "negative", "eps", "root"), "cell", lambda _: Cost(6.0, 500.0)),
+        "train": Step(OPTIMUM, "cell", training_cost, gpu=lambda _: True),
+        "evaluate": Step(("positive", "negative", "eps", "root"), "cell", lambda _: Cost(6.0, 500.0), after=("train",)),
         "collect": Step(),
         "assess": Step(cost=lambda _: Cost(6.0, 500.0)),
         "plot_weights": Step(cost=lambda _: FIGURE),
@@ -34,8 +35,8 @@ class Model(StudyModel):
     }
 
     dataset: str = parameter("mnist", "data set, by its name in the configuration", sweep=False)
-    positive: int = parameter(3, "digit of class +1", sweep=False, ge=0)
-    negative: int = parameter(7, "digit of class -1", sweep=False, ge=0)
+    positive: int = parameter(3, "label of class +1", sweep=False, ge=0)
+    negative: int = parameter(7, "label of class -1", sweep=False, ge=0)
     l2: float = parameter(1e-3, "penalty l2/2 |w|_2^2", ge=0, lane=True)
     eps_train: float = parameter(
         0.0, "l_inf length of the training attack; 0 is standard training", "pixel range", ge=0, le=1, lane=True
@@ -55,11 +56,11 @@ class Model(StudyModel):
     @model_validator(mode="after")
     def _solvable(self) -> Self:
         if self.positive == self.negative:
-            raise ValueError(f"negative: found {self.negative}, allowed: a digit other than positive")
+            raise ValueError(f"negative: found {self.negative}, allowed: a label other than positive")
         if self.l2 == 0 and self.eps_train == 0:
             raise ValueError(
                 "l2: found 0 with eps_train 0, allowed: l2 > 0 there (separable classes have no optimum without it)"
             )
         if any(b <= a for a, b in zip(self.eps, self.eps[1:], strict=False)) or self.eps[0] < 0:
-            raise ValueError("eps: found values out of order or negative, allowed: increasing values >= 0")
+            raise ValueError(f"eps: found {self.eps}, allowed: increasing values >= 0")
         return self

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from advdyn.data.errors import DataError
+
 
 def of(x: np.ndarray, y: np.ndarray, positive: int, negative: int, split: str) -> tuple[np.ndarray, np.ndarray]:
     """Samples of the two classes in their order, as float64, and their labels tau.
@@ -22,13 +24,13 @@ def of(x: np.ndarray, y: np.ndarray, positive: int, negative: int, split: str) -
 
     Raises
     ------
-    ValueError
+    DataError
         When the two classes are the same, or the split lacks one of them.
     """
     if positive == negative:
-        raise ValueError(f"positive and negative are both {positive}: two different classes are needed")
+        raise DataError(f"positive and negative are both {positive}: two different classes are needed")
     for label in (positive, negative):
         if not (y == label).any():
-            raise ValueError(f"the {split} images hold none of class {label}; classes there: {np.unique(y).tolist()}")
+            raise DataError(f"the {split} images hold none of class {label}; classes there: {np.unique(y).tolist()}")
     chosen = (y == positive) | (y == negative)
     return x[chosen].astype(float), np.where(y[chosen] == positive, 1.0, -1.0)

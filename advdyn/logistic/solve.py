@@ -103,7 +103,7 @@ def kkt(weight: torch.Tensor, gradient: torch.Tensor, slope: torch.Tensor) -> to
     return torch.where(weight != 0, gradient + slope * weight.sign(), held)
 
 
-@dataclass
+@dataclass  # not frozen: a step replaces w and b of large batches
 class _Lanes:
     """State of the lanes still running: parameters, the lanes' numbers, value and derivatives."""
 

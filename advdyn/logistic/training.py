@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from advdyn import devices, io, lanes, linear
+from advdyn.data.errors import DataError
 from advdyn.data.load import Images
 from advdyn.logistic import pair, solve
 
@@ -52,6 +53,8 @@ def run(
         When the device asked for is not there.
     """
     where = devices.resolve(device)
+    if len(images.shape) != 2:
+        raise DataError(f"images of shape {images.shape}; this study takes grey images of shape (height, width)")
     x, tau = pair.of(images.x_train, images.y_train, positive, negative, "training")
     grid = lanes.expand(l2=l2, eps_train=eps_train)
     found = solve.minimise(

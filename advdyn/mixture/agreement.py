@@ -5,6 +5,7 @@ import pandas as pd
 import xarray as xr
 
 PARAMETERS = ("R", "b")
+ROUNDING = 1e-12  # a spread below it is rounding, not randomness (alpha = 0)
 
 
 def scores(study: xr.Dataset) -> xr.Dataset:
@@ -16,14 +17,14 @@ def scores(study: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     Dataset with dim ``parameter`` (R, b) and variables mean, sd, sd_theory, n, theory, z; z is NaN where fewer than
-    two runs stand, or where all agree to the last bit (alpha = 0).
+    two runs stand, or where all agree to rounding (alpha = 0).
     """
     rows = []
     for name in PARAMETERS:
         runs, theory = study[f"{name}_sim"], study[f"{name}_ode"]
         n = runs.notnull().sum("seed")
         mean, sd = runs.mean("seed"), runs.std("seed", ddof=1)
-        error = (sd / np.sqrt(n)).where(sd > 0)
+        error = (sd / np.sqrt(n)).where(sd > ROUNDING)
         rows.append(
             xr.Dataset(
                 {

@@ -1,5 +1,7 @@
 """Figures of the study `mixture`: each function returns the figure and the numbers drawn in it."""
 
+import string
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -53,6 +55,11 @@ def heading(
     return ", ".join(named + shown)
 
 
+def _in_symbols(name: str, value: float | str) -> str:
+    """A parameter and its value: in symbols, or the name of a scenario."""
+    return value if isinstance(value, str) else f"${SYMBOLS.get(name, name)}={text(float(value))}$"
+
+
 def _runs(study: xr.Dataset, simulator: str) -> xr.Dataset | None:
     """The runs of one simulator at the largest N, with eps_train as a dimension; None where there are none."""
     if "dimension" in study.dims:
@@ -81,7 +88,7 @@ def _name(eps: float) -> str:
 
 def _letters(axes: np.ndarray) -> None:
     """Panel letters, before whatever title a panel has."""
-    for letter, axis in zip("abcdefghijkl", axes.flat, strict=False):
+    for letter, axis in zip(string.ascii_lowercase, axes.flat, strict=False):
         title = axis.get_title()
         axis.set_title("")
         axis.set_title(rf"$\bf{{{letter}}}$  {title}".rstrip(), loc="left")
@@ -90,8 +97,9 @@ def _letters(axes: np.ndarray) -> None:
 # --- order parameters, errors, robustness ------------------------------------------------------
 
 
-def curves(study: xr.Dataset) -> Drawn:
+def curves(study: xr.Dataset, panel: str) -> Drawn:
     """(a) R and (b) b against alpha, (c) E and S against alpha, (d) S(eps) at the end; one scenario."""
+    study = panel_of(study, panel)
     lumped, full = _runs(study, "lumped"), _runs(study, "full")
     theory = lumped if lumped is not None else full
     assert theory is not None
@@ -129,12 +137,7 @@ def curves(study: xr.Dataset) -> Drawn:
             rows.append(_rows(line, "robustness_ode", f"{order} ODE", eps))
     axes[1, 1].set(xlabel=r"attack length $\epsilon$", ylabel=r"error under attack $S(\epsilon)$")
     for axis in axes.flat[:3]:
-        if float(theory["alpha"].max()) > 100:
-            axis.axvline(100, color="0.85", lw=0.8, zorder=0)
-        axis.set_xscale("symlog", linthresh=100, linscale=2)
-        axis.set_xlim(0, float(theory["alpha"].max()))
-        axis.set_xticks([t for t in (0, 25, 50, 75, 100, 1000, 10000) if t <= float(theory["alpha"].max())])
-        axis.set_xticklabels([f"{t:g}" for t in axis.get_xticks()])
+        _learning_time(axis, float(theory["alpha"].max()))
     axes[1, 0].set_ylim(0)
     _annotate_errors(axes[1, 0], theory, report)
     _letters(axes)
@@ -155,9 +158,20 @@ def curves(study: xr.Dataset) -> Drawn:
                 Line2D([], [], color="0.55", lw=0.8, label=rf"in (d): full stream and ODE at $\alpha={last:g}$")
             )
     handles += [Line2D([], [], color="black", ls=s, label=label) for s, label in ORDERS.values()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
     figure.suptitle(heading(theory))
     return figure, pd.concat(rows, ignore_index=True)
+
+
+def _learning_time(axis: Axes, end: float) -> None:
+    """An axis of learning time: linear up to 100, where most happens, and logarithmic beyond."""
+    if end > 100:
+        axis.axvline(100, color="0.85", lw=0.8, zorder=0)
+        axis.set_xscale("symlog", linthresh=100, linscale=2)
+        decades = [10.0**k for k in range(3, 12) if 10.0**k <= end] or [end]
+        axis.set_xticks([0, 25, 50, 75, 100, *decades])
+        axis.set_xticklabels([f"{t:g}" for t in axis.get_xticks()])
+    axis.set_xlim(0, end)
 
 
 def _rows(line: xr.DataArray, quantity: str, source: str, eps: float, sd: xr.DataArray | None = None) -> pd.DataFrame:
@@ -209,11 +223,12 @@ def _annotate_errors(axis: Axes, theory: xr.Dataset, report: str) -> None:
 # --- the local potential -----------------------------------------------------------------------
 
 
-def potential(study: xr.Dataset) -> Drawn:
+def potential(study: xr.Dataset, panel: str) -> Drawn:
     """Histograms of the local potential without and with attack, and the plane of w and B; a row for each training."""
+    study = panel_of(study, panel)
     full = _runs(study, "full")
     if full is None or "h_test" not in full:
-        return _without_stream(study)
+        return _without_stream(study, study.attrs.get("partial", ""))
     eps = float(full["eps_report"])
     last = full["R_sim"].dropna("alpha", how="all")["alpha"].values[-1]
     trainings = full["eps_train"].values
@@ -255,7 +270,8 @@ def _histogram(
     """Densities of both classes, weighted by their priors, over all runs; theory dashed."""
     tau = runs["label"].transpose("seed", "example").values
     x = (runs["h_test"] - state["b_sim"]).transpose("seed", "example").values - tau * eps
-    bins = np.linspace(-6, 6, 33)
+    edge = np.ceil(np.abs(x).max() + 1)
+    bins = np.linspace(-edge, edge, 33)
     centre = (bins[1:] + bins[:-1]) / 2
     R, b = float(state["R_sim"].mean()), float(state["b_sim"].mean())
     table = pd.DataFrame({"panel": "histogram", "eps_train": train, "eps": eps, "x": centre})
@@ -280,6 +296,7 @@ def _plane(axis: Axes, runs: xr.Dataset, state: xr.Dataset, eps: float, train: f
         mask = tau == sign
         axis.plot(h[mask], across[mask], marker, color=f"C{i}", ms=3 if marker == "x" else 2.2, alpha=0.6, mew=0.7,
                   mfc="none" if marker == "o" else None)  # fmt: skip
+    edge = max(4.5, 1.05 * float(np.abs([h, across]).max()))
     axis.axvline(b, color="0.3", lw=1)
     axis.axvspan(b - eps, b + eps, color="0.6", alpha=0.3, lw=0)
     axis.annotate(
@@ -289,17 +306,25 @@ def _plane(axis: Axes, runs: xr.Dataset, state: xr.Dataset, eps: float, train: f
         arrowprops={"arrowstyle": "-|>", "color": "black", "lw": 1.2},
     )
     axis.annotate("$B$", (R * 3.3, np.sqrt(max(1 - R**2, 0)) * 3.3), va="center", ha="center")
-    axis.set(xlabel=r"$w\cdot\xi$", ylabel=r"along $B$, across $w$", xlim=(-4.5, 4.5), ylim=(-4.5, 4.5), aspect="equal")
+    axis.set(
+        xlabel=r"$w\cdot\xi$", ylabel=r"along $B$, across $w$", xlim=(-edge, edge), ylim=(-edge, edge), aspect="equal"
+    )
     axis.set_title(f"one run, $R={R:.2f}$")
     return pd.DataFrame({"panel": "plane", "eps_train": train, "eps": eps, "x": h, "y": across, "label": tau})
 
 
-def _without_stream(study: xr.Dataset) -> Drawn:
+def _without_stream(study: xr.Dataset, partial: str) -> Drawn:
     """What stands in for the figure of a study that has no full stream."""
     figure, axis = plt.subplots(figsize=(4, 1))
     axis.axis("off")
     axis.text(
-        0.5, 0.5, "no full stream in this study:\nadd `full` to the cells of `simulator`", ha="center", va="center"
+        0.5,
+        0.5,
+        "no full stream here yet"
+        if partial
+        else "no full stream in this study:\nadd `full` to the cells of `simulator`",
+        ha="center",
+        va="center",
     )
     return figure, pd.DataFrame({"panel": ["none"], "prior": [float(study["prior"])]})
 
@@ -350,19 +375,24 @@ def scaling(study: xr.Dataset) -> Drawn:
     for axis, name in zip(axes[:2], ("R", "b"), strict=True):
         variance = study[f"{name}_scaling"].var("seed", ddof=1)
         stacked = variance.stack(lane=lanes).transpose("lane", "dimension") if lanes else variance.expand_dims("lane")
+        colours = [f"C{i}" for i in range(len(stacked))] if len(stacked) <= 8 else figures.ordered(len(stacked))
         for i, line in enumerate(stacked):
-            words = ", ".join(f"${SYMBOLS.get(d, d)}={text(line[d].item())}$" for d in lanes)
+            words = ", ".join(_in_symbols(d, line[d].item()) for d in lanes)
             # lanes side by side, so that bars do not cover each other
-            shift = 1 + 0.04 * (i - (len(stacked) - 1) / 2)
+            shift = 1.08 ** ((i - (len(stacked) - 1) / 2) / max(1, len(stacked) / 4))
             bars = [line * (1 - np.exp(-half)), line * (np.exp(half) - 1)]
-            axis.errorbar(N * shift, line, yerr=bars, fmt="o", ms=3.5, color=f"C{i % 10}", lw=1, label=words)
+            axis.errorbar(N * shift, line, yerr=bars, fmt="o", ms=3.5, color=colours[i], lw=1, label=words)
             rows.append(pd.DataFrame({"panel": name, "lane": words, "x": N, "value": line.values}))
         guide = float(np.exp(np.log(stacked * N).mean())) / N
         axis.plot(N, guide, "--", color="black", lw=0.9)
         axis.annotate("$1/N$", (N[0], guide[0]), xytext=(14, 1), textcoords="offset points", va="center")
-        axis.set(xscale="log", yscale="log", xlabel="$N$", ylabel=f"Var(${name}$) over {study.sizes['seed']} runs")
+        axis.set(xscale="log", yscale="log")
+        axis.set_xticks(N, [f"{n:g}" for n in N])
+        axis.minorticks_off()
+        axis.set(xlabel="$N$", ylabel=f"Var(${name}$) over {study.sizes['seed']} runs")
     at = study["R_scaling"].attrs["long_name"].split("at ")[-1].replace("alpha", r"$\alpha$")
     axes[0].set_title(at)
+    axes[1].set_title(at)
     grid = np.linspace(-4, 4, 161)
     potential = study["potential"]
     for lane in [d for d in potential.dims if d not in ("potential_dimension", "noise", "example")]:
@@ -377,10 +407,10 @@ def scaling(study: xr.Dataset) -> Drawn:
                 pd.DataFrame({"panel": f"potential, {noise}", "lane": f"N={size}", "x": grid, "value": departure})
             )
     axes[2].set(xlabel=r"standardised potential", ylabel="cdf less normal cdf")
-    colours = zip(figures.ordered(len(sizes)), sizes, strict=True)
+    by_size = zip(figures.ordered(len(sizes)), sizes, strict=True)
     small = {"fontsize": "x-small", "handlelength": 1.2, "borderaxespad": 0.2}
     first = axes[2].legend(
-        handles=[Line2D([], [], color=c, label=f"$N={n}$") for c, n in colours], loc="lower left", **small
+        handles=[Line2D([], [], color=c, label=f"$N={n}$") for c, n in by_size], loc="lower left", **small
     )
     axes[2].add_artist(first)
     noises = [Line2D([], [], color="0.3", ls=s, label=label) for s, label in (("-", "Gaussian"), (":", "±1 (control)"))]
@@ -388,5 +418,5 @@ def scaling(study: xr.Dataset) -> Drawn:
     _letters(axes)
     points, labels = axes[0].get_legend_handles_labels()
     if lanes:
-        figure.legend(points, labels, loc="outside lower center", ncols=min(4, len(labels)))
+        figure.legend(points, labels, loc="outside lower center", ncols=min(3, len(labels)))
     return figure, pd.concat(rows, ignore_index=True)

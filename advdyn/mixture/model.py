@@ -47,11 +47,12 @@ class Model(StudyModel):
 
     name: ClassVar[str] = "mixture"
     within_panel: ClassVar[tuple[str, ...]] = ("eps_train", "simulator", "dimension")
+    data_sources: ClassVar[tuple[str, ...]] = ("mixture",)
     steps: ClassVar[Mapping[str, Step]] = {
         "simulate": Step(
             ("simulator", *POINT, "dimension", *START, "alpha", "full_alpha_max", "eps", "eps_report", "test_examples",
              "root", "seeds", "device", "dtype"),
-            "block", simulation_cost, gpu=True,
+            "block", simulation_cost, gpu=lambda point: point["simulator"] == "full",
         ),
         "integrate": Step((*POINT, *START, "alpha", "eps", "eps_report", "rtol"), "cell", theory_cost),
         "scale": Step(
@@ -108,9 +109,15 @@ class Model(StudyModel):
         for name in ("alpha", "eps"):
             values = getattr(self, name)
             if any(b <= a for a, b in pairwise(values)) or values[0] < 0:
-                raise ValueError(f"{name}: found values out of order or negative, allowed: increasing values >= 0")
-        if min(self.scaling_dimensions) < 2 or min(self.potential_dimensions) < 2:
-            raise ValueError("scaling_dimensions, potential_dimensions: allowed: integers >= 2")
+                raise ValueError(f"{name}: found {values}, allowed: increasing values >= 0")
+        for name in ("scaling_dimensions", "potential_dimensions"):
+            sizes = getattr(self, name)
+            if any(b <= a for a, b in pairwise(sizes)) or sizes[0] < 2:
+                raise ValueError(f"{name}: found {sizes}, allowed: increasing integers >= 2")
+        if self.simulator == "full" and self.alpha[0] > self.full_alpha_max:
+            raise ValueError(
+                f"full_alpha_max: found {self.full_alpha_max}, allowed: at least the first alpha, {self.alpha[0]}"
+            )
         return self
 
     def seeds_of(self, seeds: list[int]) -> list[int]:

@@ -102,6 +102,9 @@ def run(
     sampled: dict[str, NDArray[Any]] = {}
     if simulator == "lumped":
         if device == "cuda":
+            from advdyn import devices
+
+            devices.resolve(device)  # what was asked for by name must be there, used or not
             logs.log.warning("device: cuda is for the full stream; the lumped chain runs on the CPU in float64")
         times = [float(a) for a in alpha]
         R, b = lumped.trajectories(axes, dimension, R0, b0, times, root, STUDY, seeds)
@@ -175,6 +178,8 @@ def run(
     variables["diverged"] = io.variable(
         dims, axes.unflatten(diverged, 1), "1 where the state was not finite at the end"
     )
+    at = np.full((len(coords["seed"]), *axes.shape), times[-1])
+    variables["robustness_alpha"] = io.variable(dims, at, "learning time at which the robustness curve is taken")
     return xr.Dataset(variables, coords, {"simulator": simulator, **attributes})
 
 

@@ -16,8 +16,9 @@ from advdyn.study.numbers import text
 WHOLE = "whole"  # the cell of a step that depends on no swept parameter
 
 SEGMENT = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
+SEGMENT_WORDS = "a name of letters, digits, '_', '-', '.', '+', beginning with a letter or digit"
 # What the wildcards may match; a negative number starts with its sign.
-CELL = rf"(?:whole|[a-z]\w*~-?{SEGMENT}(?:/[a-z]\w*~-?{SEGMENT})*)"
+CELL = rf"(?:whole|[A-Za-z]\w*~-?{SEGMENT}(?:/[A-Za-z]\w*~-?{SEGMENT})*)"
 BLOCK = r"seeds~\d+-\d+"
 
 

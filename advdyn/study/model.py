@@ -36,14 +36,17 @@ class Step:
         one figure), for each cell (combination of the swept values it reads), or for each cell and block.
     cost
         The cost of one job from its point.
+    after
+        Steps whose files at the same cell it reads: it runs for each of their cells too.
     gpu
-        Whether the job uses a GPU when its device is CUDA.
+        Whether a job uses a GPU when its device is CUDA, from its point.
     """
 
     reads: tuple[str, ...] = ()
     per: Per = "study"
     cost: Callable[[Mapping[str, Any]], Cost] = lambda _: Cost(4.0)
-    gpu: bool = False
+    after: tuple[str, ...] = ()
+    gpu: Callable[[Mapping[str, Any]], bool] = lambda _: False
 
 
 def parameter(
@@ -76,6 +79,7 @@ class StudyModel(BaseModel):
     name: ClassVar[str]
     steps: ClassVar[Mapping[str, Step]]
     within_panel: ClassVar[tuple[str, ...]] = ()
+    data_sources: ClassVar[tuple[str, ...]] = ()  # the sources its data set may have
 
     root: int = parameter(0, "root of all random streams of the study", sweep=False, ge=0)
     device: Literal["auto", "cpu", "cuda"] = parameter(
@@ -95,6 +99,12 @@ class StudyModel(BaseModel):
         own = [name for name in cls.model_fields if name not in StudyModel.model_fields]
         common = [name for name in cls.model_fields if name in StudyModel.model_fields]
         return {name: cls.model_fields[name] for name in own + common}
+
+    @classmethod
+    def reads_before(cls, step: str) -> set[str]:
+        """The parameters that a step and those before it read."""
+        own = set(cls.steps[step].reads)
+        return own.union(*(cls.reads_before(before) for before in cls.steps[step].after))
 
     @classmethod
     def described(cls) -> dict[str, list[str]]:

@@ -11,7 +11,8 @@ import sys
 from collections import defaultdict
 
 from advdyn.study import run
-from advdyn.study.errors import ConfigError
+from advdyn.study.errors import ConfigError, wrong
+from advdyn.study.sweep import MAX_PANELS
 
 
 def table(planned: run.Run, cores: int) -> str:
@@ -21,7 +22,7 @@ def table(planned: run.Run, cores: int) -> str:
     jobs = 0
     for name, study in planned.studies.items():
         groups = defaultdict(list)
-        for job in study.jobs():
+        for job in study.all_jobs():
             groups[job.step].append(study.cost(job.step, job.point))
         for step, costs in groups.items():
             seconds = sum(c.seconds for c in costs)
@@ -32,6 +33,8 @@ def table(planned: run.Run, cores: int) -> str:
             disk += size
             memory = max(memory, most)
             longest = max(longest, max(c.seconds for c in costs) / 3600)
+        if len(study.panels()) == MAX_PANELS:
+            lines.append(f"{name}: figures of the first {MAX_PANELS} panels only")
     wall = max(hours / cores, longest)
     lines.append(f"{'all':<10} {'':<16} {jobs:>6} {hours:>11.3f} {memory:>10.0f} {disk:>9.1f}")
     lines.append(
@@ -55,9 +58,14 @@ def main() -> None:
     parser = arguments("Jobs, hours, memory and disk of a run.")
     parser.add_argument("--cores", default="all")
     options = parser.parse_args()
-    cores = os.cpu_count() or 1 if options.cores == "all" else int(options.cores)
     try:
-        print(table(run.load_files(options.configfile), cores))
+        cores = os.cpu_count() or 1 if options.cores == "all" else int(options.cores)
+        if cores < 1:
+            raise ValueError
+    except ValueError:
+        sys.exit(str(wrong("command line", "--cores", options.cores, "an integer >= 1, or all")))
+    try:
+        print(table(run.load(options.configfile), cores))
     except ConfigError as error:
         sys.exit(str(error))
 

@@ -46,6 +46,12 @@ class Tree:
         below = {k[len(key) :]: v for k, v in self.origins.items() if k[: len(key)] == key and len(k) > len(key)}
         return Tree(data if isinstance(data, dict) else {}, below, self.where(*key))
 
+    def overlaid(self, other: Tree) -> Tree:
+        """This tree with another laid over it as configurations are: as ``updated``, but null stays, as a null."""
+        data, origins = dict(self.data), dict(self.origins)
+        _merge(data, origins, other.data, other, (), keep_null=True)
+        return Tree(data, origins, self.default)
+
     def updated(self, other: Tree) -> Tree:
         """This tree with another laid over it: mappings merge, lists and scalars replace, null removes."""
         data, origins = dict(self.data), dict(self.origins)
@@ -53,22 +59,30 @@ class Tree:
         return Tree(data, origins, self.default)
 
 
-def _merge(data: dict[str, Any], origins: dict[Key, str], over: Mapping[str, Any], other: Tree, at: Key) -> None:
+def _merge(
+    data: dict[str, Any],
+    origins: dict[Key, str],
+    over: Mapping[str, Any],
+    other: Tree,
+    at: Key,
+    keep_null: bool = False,
+) -> None:
     for name, value in over.items():
         key = (*at, name)
         if isinstance(value, dict) and isinstance(data.get(name), dict):
             data[name] = dict(data[name])
-            _merge(data[name], origins, value, other, key)
+            _merge(data[name], origins, value, other, key, keep_null)
+            origins[key] = other.where(*key)  # of a mapping that several files make, the last one
             continue
         for known in [k for k in origins if k[: len(key)] == key]:
             del origins[known]
-        if value is None:
+        if value is None and not keep_null:
             data.pop(name, None)
             continue
         data[name] = value
         if isinstance(value, dict):
             data[name] = {}
-            _merge(data[name], origins, value, other, key)
+            _merge(data[name], origins, value, other, key, keep_null)
         origins.update({k: v for k, v in other.origins.items() if k[: len(key)] == key})
         origins.setdefault(key, other.where(*key))
 
@@ -86,6 +100,8 @@ def read(path: str | Path) -> Tree:
         loaded = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
+    except (IsADirectoryError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: found {type(error).__name__}, allowed: a YAML file in UTF-8") from None
     except DuplicateKeyError as error:
         raise ConfigError(f"{path}:{_line(error)}: {_first(error.problem)}; allowed: each key once") from None
     except (MarkedYAMLError, YAMLError) as error:
@@ -110,6 +126,8 @@ def _first(problem: Any) -> str:
 
 def _plain(node: Any, path: str, key: Key, origins: dict[Key, str]) -> Any:
     if isinstance(node, CommentedMap):
+        if node.merge:
+            raise ConfigError(f"{path}:{node.lc.line + 1}: found a merge key '<<', allowed: keys written out")
         out: dict[str, Any] = {}
         for name, value in node.items():
             below = (*key, str(name))

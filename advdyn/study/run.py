@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +13,15 @@ from pydantic import ValidationError
 
 from advdyn.data import model as data_model
 from advdyn.data.files import DataError, directory_files
-from advdyn.study import layout, registry, sweep
-from advdyn.study.errors import ConfigError, wrong
+from advdyn.study import building, layout, registry, sweep
+from advdyn.study.errors import ConfigError, Words, wrong
 from advdyn.study.model import allowed
 from advdyn.study.reading import Tree, as_yaml12, read
 
 KEYS = ("results", "partial", "studies", "data")
 CONFIG = "config/config.yaml"
+STUDY_FOLDER = "config/studies"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -44,18 +48,23 @@ class Run:
 
     def named(self, source: str) -> list[str]:
         """Names of the data sets of one source."""
-        return [name for name, dataset in self.data.items() if getattr(dataset, "source") == source]  # noqa: B009
+        return [name for name, dataset in self.data.items() if dataset.source == source]
 
 
-def load(config: Mapping[str, Any], files: Sequence[str | Path] = (), folder: str | Path = "config/studies") -> Run:
-    """Check a run's configuration and its study files.
+def load(
+    configfiles: Sequence[str | Path] = (), given: Mapping[str, Any] | None = None, folder: str | Path = STUDY_FOLDER
+) -> Run:
+    """Check a run: config/config.yaml, the files laid over it, what the command line gives, and its study files.
+
+    The files are read here, not taken as Snakemake merged them: its reader is YAML 1.1, in which 1e-3 is a text and
+    0100 is 64.
 
     Parameters
     ----------
-    config
-        The merged configuration (Snakemake's ``config``).
-    files
-        The files it was merged from, lowest first; read again here for duplicate keys and line numbers.
+    configfiles
+        The files of ``--configfile``, lowest first.
+    given
+        The values of ``--config``.
     folder
         Where the study files are.
 
@@ -64,45 +73,44 @@ def load(config: Mapping[str, Any], files: Sequence[str | Path] = (), folder: st
     ConfigError
         One line with file, key, what was found and what is allowed.
     """
-    origins = Tree({}, {}, str(files[0]) if files else CONFIG)
-    for file in files:
-        origins = Tree({}, origins.origins | read(file).origins, origins.default)
-    tree = Tree(as_yaml12(config), origins.origins, origins.default if files else "--config")
+    tree = Tree({}, {}, CONFIG)
+    for file in dict.fromkeys(map(str, [CONFIG, *configfiles])):
+        tree = tree.overlaid(read(file))
+    tree = tree.overlaid(Tree(as_yaml12(given or {}), {}, "--config"))
     for key in tree.data:
-        if key not in KEYS and key != "pathvars":
-            raise wrong(tree.where(key), key, "an unknown key", ", ".join(KEYS))
-    results = tree.data.get("results")
-    if not isinstance(results, str) or not results.strip("/. "):
-        raise wrong(tree.where("results"), "results", results, "the name of a folder")
+        if key not in KEYS:
+            raise wrong(tree.where(key), key, Words("an unknown key"), ", ".join(KEYS))
+    results = _results(tree)
     partial = tree.data.get("partial", False)
     if not isinstance(partial, bool):
         raise wrong(tree.where("partial"), "partial", partial, "true or false")
     data = _data(tree)
-    studies = _studies(tree, Path(folder))
-    for name, study in studies.items():
-        _dataset_of(name, study, data, tree)
-    return Run(results.rstrip("/"), layout.logs_root(results.rstrip("/")), partial, studies, data)
+    studies = _studies(tree, Path(folder), data)
+    return Run(results, layout.logs_root(results), partial, studies, data)
 
 
-def load_files(configfiles: Sequence[str | Path] = ()) -> Run:
-    """Check the run that Snakemake would make with these ``--configfile``s over config/config.yaml."""
-    files = [CONFIG, *configfiles]
-    merged: dict[str, Any] = {}
-    for file in files:
-        _overlay(merged, read(file).data)
-    return load(merged, files)
+def begun(results: str, study: str) -> bool:
+    """Whether any job of a study has left a file: they lie one folder deeper than what is collected."""
+    return any(path.parent.name != study for path in (Path(results) / study).rglob("*.nc"))
 
 
-def _overlay(config: dict[str, Any], over: Mapping[str, Any]) -> None:
-    """Merge as Snakemake merges configurations: mappings merge, all else replaces, null stays null."""
-    for key, value in over.items():
-        if isinstance(value, dict) and isinstance(config.get(key), dict):
-            _overlay(config[key], value)
-        else:
-            config[key] = value
+def _results(tree: Tree) -> str:
+    """The results folder, as one name whatever way it was written, and none that holds other things."""
+    found = tree.data.get("results")
+    words = "a folder of its own: a path of letters, digits, '_', '-', '.', '+' and '/', not one of the checkout's"
+    if not isinstance(found, str) or not re.fullmatch(r"[\w./+-]+", found):
+        raise wrong(tree.where("results"), "results", found, words)
+    results = os.path.normpath(found)
+    taken = {entry.name for entry in ROOT.iterdir() if not entry.name.startswith("results")} | {"logs", "resources"}
+    inside = Path(results).resolve()
+    if results in (".", "/") or ".." in Path(results).parts or inside == Path.home():
+        raise wrong(tree.where("results"), "results", found, words)
+    if inside.is_relative_to(ROOT) and (inside == ROOT or inside.relative_to(ROOT).parts[0] in taken):
+        raise wrong(tree.where("results"), "results", found, words)
+    return results
 
 
-def _studies(tree: Tree, folder: Path) -> dict[str, sweep.Sweep]:
+def _studies(tree: Tree, folder: Path, data: Mapping[str, data_model.Dataset]) -> dict[str, sweep.Sweep]:
     asked = tree.data.get("studies")
     if not isinstance(asked, dict) or not any(v is not None for v in asked.values()):
         raise wrong(tree.where("studies"), "studies", asked, "at least one of " + ", ".join(registry.STUDIES))
@@ -116,7 +124,8 @@ def _studies(tree: Tree, folder: Path) -> dict[str, sweep.Sweep]:
                 tree.where("studies", name), f"studies.{name}", override, "a mapping ({} for the study file as it is)"
             )
         study = read(folder / f"{name}.yaml").updated(tree.sub("studies", name))
-        studies[name] = sweep.build(model, study)
+        studies[name] = building.build(model, study)
+        _dataset_of(studies[name], study.where("settings", "dataset"), data, tree)
     return studies
 
 
@@ -132,34 +141,39 @@ def _data(tree: Tree) -> dict[str, data_model.Dataset]:
         if not layout.is_segment(name):
             raise wrong(where, key, name, "a name of letters, digits, '_', '-', '.'")
         source = values.get("source") if isinstance(values, dict) else None
-        if source not in data_model.SOURCES:
+        if not isinstance(source, str) or source not in data_model.SOURCES:
             raise wrong(where, f"{key}.source", source, "one of " + ", ".join(data_model.SOURCES))
         model = data_model.SOURCES[source]
         for field in values:
             if field not in model.model_fields:
                 raise wrong(
-                    tree.where("data", name, field), f"{key}.{field}", "an unknown key", ", ".join(model.model_fields)
+                    tree.where("data", name, field),
+                    f"{key}.{field}",
+                    Words("an unknown key"),
+                    ", ".join(model.model_fields),
                 )
         try:
             data[name] = model(**values)
         except ValidationError as error:
             problem = error.errors()[0]
             field = str(problem["loc"][0])
-            found_value = "nothing" if problem["type"] == "missing" else problem["input"]
+            found_value = Words("nothing") if problem["type"] == "missing" else problem["input"]
             raise wrong(tree.where("data", name, field), f"{key}.{field}", found_value, allowed(model, field)) from None
     return data
 
 
-def _dataset_of(name: str, study: sweep.Sweep, data: Mapping[str, data_model.Dataset], tree: Tree) -> None:
-    """The data set a study names is defined, and its files are there."""
+def _dataset_of(study: sweep.Sweep, where: str, data: Mapping[str, data_model.Dataset], tree: Tree) -> None:
+    """The data set that a study names is defined, of a source it can use, and its files are there."""
     wanted = getattr(study.settings, "dataset", None)
     if wanted is None:
         return
+    key = f"{study.name}: settings.dataset"
     if wanted not in data:
-        raise wrong(
-            tree.where("data"), f"{name}: settings.dataset", wanted, "one of " + (", ".join(data) or "data (empty)")
-        )
+        raise wrong(where, key, wanted, "one of " + (", ".join(data) or "data (empty)"))
     dataset = data[wanted]
+    if dataset.source not in study.model.data_sources:
+        allowed_words = "a data set of source " + ", ".join(study.model.data_sources)
+        raise wrong(where, key, Words(f"{wanted} of source {dataset.source}"), allowed_words)
     where, key = tree.where("data", wanted, "path"), f"data.{wanted}.path"
     if isinstance(dataset, data_model.Directory):
         try:

@@ -12,8 +12,8 @@ from typing import Any
 
 from advdyn.data.model import ADAPTER
 from advdyn.study import registry
+from advdyn.study.building import RANGES
 from advdyn.study.model import StudyModel, allowed, extra
-from advdyn.study.sweep import RANGES
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "config" / "README.md"
@@ -109,15 +109,13 @@ def generated() -> Iterator[tuple[Path, str]]:
         titled = {"$schema": "http://json-schema.org/draft-07/schema#", "title": f"advdyn: {name}"} | schema
         yield ROOT / "workflow" / "schemas" / f"{name}.schema.json", json.dumps(titled, indent=1) + "\n"
     text = README.read_text(encoding="utf-8")
-    for name in registry.STUDIES:
-        begin, end = f"<!-- begin {name} (generated) -->", f"<!-- end {name} -->"
-        body = f"{begin}\n{table(registry.model_of(name))}\n{end}"
-        before, found, rest = text.partition(begin)
-        _, closed, after = rest.partition(end)
-        if not (found and closed):
-            raise ValueError(f"{README.name}: no place for the table of {name}: add the lines {begin} and {end}")
-        text = before + body + after
-    yield README, text
+    begin, end = "<!-- begin parameters (generated) -->", "<!-- end parameters -->"
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise ValueError(f"{README.name}: no place for the tables of parameters: add the lines {begin} and {end}")
+    tables = "\n\n".join(f"### {name}\n\n{table(registry.model_of(name))}" for name in registry.STUDIES)
+    yield README, f"{before}{begin}\n\n{tables}\n\n{end}{after}"
 
 
 if __name__ == "__main__":

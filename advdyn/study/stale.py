@@ -5,16 +5,14 @@ python -m advdyn.study.stale [--configfile config/smoke.yaml] [--delete]
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from advdyn.atomic import TEMPORARY
-from advdyn.study import plan, run
+from advdyn.study import plan, registry, run
 from advdyn.study.errors import ConfigError
-
-KEPT = ("report.html", "report.zip", "asked.json")
 
 
 def planned(configfiles: Sequence[str]) -> set[str]:
@@ -32,18 +30,33 @@ def planned(configfiles: Sequence[str]) -> set[str]:
     lines = done.stdout.splitlines()
     if done.returncode or not lines:
         raise ConfigError(f"snakemake cannot plan this run:\n{done.stderr.strip()}")
-    return {line.split("\t")[0] for line in lines[1:]}
+    return {os.path.normpath(line.split("\t")[0]) for line in lines[1:]}
 
 
-def stale(results: Path, known: set[str]) -> list[Path]:
-    """Files below ``results`` that are not planned, and left-over temporaries."""
+def stale(asked: run.Run, known: set[str]) -> list[Path]:
+    """Files of studies and data sets that are not planned, and left-over temporaries.
+
+    Only the folders that this workflow fills are looked through: one for each study there is, and the data sets.
+    What was collected as partial stays, and so does a data set of the configuration, which may be made by itself.
+    """
+    results = Path(asked.results)
+    kept = {results / "data" / f"{name}{ending}" for name in asked.data for ending in (".nc", ".asked.json")}
     found = []
-    for path in sorted(results.rglob("*")):
-        if not path.is_file() or path.name in KEPT:
-            continue
-        if str(path) not in known or TEMPORARY in path.name:
-            found.append(path)
+    for folder in (*registry.STUDIES, "data"):
+        for path in sorted((results / folder).rglob("*")):
+            if (
+                path.is_file()
+                and path.name != "asked.json"
+                and path not in kept
+                and os.path.normpath(path) not in known
+            ):
+                found.append(path)
     return found
+
+
+def running() -> bool:
+    """Whether a run holds Snakemake's lock here; its temporaries are no leftovers."""
+    return any(Path(".snakemake/locks").glob("*"))
 
 
 def main() -> None:
@@ -51,21 +64,26 @@ def main() -> None:
     parser = plan.arguments("Result files that no study plans any more.")
     parser.add_argument("--delete", action="store_true", help="remove them")
     options = parser.parse_args()
+    if options.delete and running():
+        sys.exit("a run is under way here, or was killed (then: snakemake --unlock); nothing is removed")
     try:
-        results = Path(run.load_files(options.configfile).results)
-        files = stale(results, planned(options.configfile))
+        asked = run.load(options.configfile)
+        known = planned(options.configfile)
     except ConfigError as error:
         sys.exit(str(error))
+    files = stale(asked, known)
+    if options.delete and files and not any(Path(name).exists() for name in known):
+        sys.exit(f"none of the files that this run makes is below {asked.results}/; nothing is removed")
     for file in files:
         print(file)
         if options.delete:
             file.unlink()
-    if options.delete:
-        for folder in sorted((p for p in results.rglob("*") if p.is_dir()), reverse=True):
-            if not any(folder.iterdir()):
+            for folder in file.parents:
+                if folder == Path(asked.results) or any(folder.iterdir()):
+                    break
                 folder.rmdir()
     size = "" if options.delete else f", {sum(f.stat().st_size for f in files) / 1e6:.1f} MB"
-    print(f"{len(files)} stale files {'removed' if options.delete else 'found'}{size} below {results}/")
+    print(f"{len(files)} stale files {'removed' if options.delete else 'found'}{size} below {asked.results}/")
 
 
 if __name__ == "__main__":

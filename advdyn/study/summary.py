@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--report-path", action="store_true", help="print only the path of the report")
     options = parser.parse_args()
     try:
-        finished = run.load_files(options.configfile)
+        finished = run.load(options.configfile)
     except ConfigError as error:
         sys.exit(str(error))
     print(f"{finished.results}/report.html" if options.report_path else text(finished))

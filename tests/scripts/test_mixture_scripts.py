@@ -67,6 +67,7 @@ def study(tmp_path_factory):
             "code": provenance.code_digest(CODE),
             "cells": [c for _, c, _ in rows],
             "digests": [d for _, _, d in rows],
+            "sources": [[]] * len(rows),
         }
         for step, rows in made.items()
     }
@@ -88,8 +89,8 @@ def test_collection_lays_simulation_beside_theory(study):
             assert f"{name}_{kind}" in found
     assert found["dimension"].item() == 20
     at = found.sel(simulator="full", alpha=2.0)  # the full stream stopped before
-    assert at["R_sim"].isna().all()
-    assert found.sel(simulator="lumped")["R_sim"].notna().all()
+    assert at["R_sim"].isnull().all()
+    assert found.sel(simulator="lumped")["R_sim"].notnull().all()
 
 
 def test_collection_refuses_a_file_of_another_study(study, tmp_path):
@@ -167,6 +168,7 @@ def test_logistic_cells_are_collected(tmp_path):
         "code": provenance.code_digest(CODE),
         "cells": [c for _, c, _ in rows],
         "digests": [d for *_, d in rows],
+        "sources": [[]] * len(rows),
     }
     point = {"parts": {"evaluate": part}, "parameters": {"l2": ["1", "penalty"]}, "partial": ""}
     output = Named(study=str(tmp_path / "logistic.nc"))

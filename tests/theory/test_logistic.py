@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import optimize
 
 from advdyn import claims, io, linear
+from advdyn.data.errors import DataError
 from advdyn.data.load import Images
 from advdyn.logistic import claims as declared
 from advdyn.logistic import evaluation, grid, pair, solve, training
@@ -401,9 +402,9 @@ def test_claims_fail_where_they_must(study):
 
 def test_run_refuses_missing_classes_and_bad_eps(study):
     images, trained, _ = study
-    with pytest.raises(ValueError, match="none of class 9"):
+    with pytest.raises(DataError, match="none of class 9"):
         training.run(images, l2=1e-2, eps_train=0.0, **(SETTINGS | {"negative": 9}))
-    with pytest.raises(ValueError, match="two different classes"):
+    with pytest.raises(DataError, match="two different classes"):
         training.run(images, l2=1e-2, eps_train=0.0, **(SETTINGS | {"negative": 3}))
     with pytest.raises(ValueError, match="l2 = 0 with eps_train = 0"):
         training.run(images, l2=[0.0, 1e-2], eps_train=[0.0, 0.1], **SETTINGS)

@@ -21,11 +21,22 @@ def claim(measure=None, minimum=10, **more):
         (Measurement(0.5, 10, 0.2), "not tested"),
         (Measurement(math.nan, 10, 2.0), "not tested"),
         (Measurement(0.5, 10, 2.0, depends="on a choice"), "depends"),
+        (Measurement(1.5, 10, 2.0, depends="on a choice"), "not reproduced"),
+        (Measurement(0.5, 10, math.nan), "not tested"),
     ],
-    ids=["holds", "fails", "too small", "control passes too", "nothing measured", "a choice decides"],
+    ids=[
+        "holds",
+        "fails",
+        "too small",
+        "control passes too",
+        "nothing measured",
+        "a choice decides",
+        "no choice helps",
+        "no control",
+    ],
 )
 def test_the_verdict_of_a_measurement(found, says):
-    assert verdict(claim(), found) == says
+    assert verdict(claim(), found)[0] == says
 
 
 def test_every_declared_claim_has_a_row_whatever_became_of_it():

@@ -10,6 +10,7 @@ import xarray as xr
 
 from advdyn import collect, figures, io, provenance
 from advdyn.atomic import whole
+from advdyn.errors import InputError
 
 CODE = [str(Path(io.__file__))]
 POINT = {"a": 0.3, "lanes": [1.0, 2.0], "name": "x"}
@@ -77,9 +78,9 @@ def test_a_file_made_with_something_else_is_refused_by_name(tmp_path, change, co
     path = tmp_path / "one.nc"
     io.write(dataset(), path, POINT, CODE)
     right = provenance.code_digest(CODE)
-    assert io.read_expected(path, provenance.digest(POINT), right, "make_one").identical(io.read(path))
+    assert io.read_expected(path, provenance.digest(POINT), right, [], "make_one").identical(io.read(path))
     with pytest.raises(io.StaleError, match=rf"one.nc: made with {says}|one.nc: .*{says}.*--forcerun make_one"):
-        io.read_expected(path, provenance.digest(POINT | change), code or right, "make_one")
+        io.read_expected(path, provenance.digest(POINT | change), code or right, [], "make_one")
 
 
 def test_the_code_digest_follows_content_and_not_time(tmp_path, monkeypatch):
@@ -140,7 +141,13 @@ def test_collection_makes_dimensions_of_cells_and_coordinates_of_settings(tmp_pa
     parts = [part(tmp_path, {"n": n}, seeds) for n in (2, 1) for seeds in ([0, 1], [2, 3])]
     parts.pop(1)  # seeds 2 and 3 at n = 2 have not run
     files, cells, digests = (list(column) for column in zip(*parts, strict=True))
-    asked = {"cells": cells, "digests": digests, "code": provenance.code_digest(CODE), "rule": "make"}
+    asked = {
+        "cells": cells,
+        "digests": digests,
+        "sources": [[]] * len(files),
+        "code": provenance.code_digest(CODE),
+        "rule": "make",
+    }
     parameters = {"n": ["1", "dimension"], "rho": ["1", "distance"]}
     study = collect.combine(collect.read_parts(files, asked), parameters)
     assert dict(study.sizes) == {"n": 2, "seed": 4, "t": 1}
@@ -154,5 +161,18 @@ def test_collection_makes_dimensions_of_cells_and_coordinates_of_settings(tmp_pa
 
 
 def test_collecting_nothing_is_an_error():
-    with pytest.raises(ValueError, match="no job of this study has finished"):
+    with pytest.raises(InputError, match="no job of this kind has finished"):
         collect.combine([], {})
+
+
+def test_a_file_made_from_other_files_is_refused(tmp_path):
+    first, second, made = (tmp_path / name for name in ("first.nc", "second.nc", "made.nc"))
+    io.write(dataset(), first, {"seed": 0}, CODE)
+    io.write(dataset(), second, {"seed": 1}, CODE)
+    io.write(dataset(), made, POINT, CODE, sources=[str(first)])
+    code = provenance.code_digest(CODE)
+    expected = [provenance.identity(provenance.digest({"seed": s}), code) for s in (0, 1)]
+    assert [io.identity_of(first), io.identity_of(second)] == expected
+    assert io.read_expected(made, provenance.digest(POINT), code, expected[:1], "make").sizes["lane"] == 2
+    with pytest.raises(io.StaleError, match=r"other sources than.*--forcerun make and the rules before it"):
+        io.read_expected(made, provenance.digest(POINT), code, expected[1:], "make")

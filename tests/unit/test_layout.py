@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from advdyn.study import layout, numbers
 
 finite = st.floats(allow_nan=False, allow_infinity=False, width=64)
-names = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
+names = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,8}", fullmatch=True)
 words = st.from_regex(layout.SEGMENT, fullmatch=True)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import model_validator
 
-from advdyn.study import sweep
+from advdyn.study import building, sweep
 from advdyn.study.errors import ConfigError
 from advdyn.study.model import Cost, Step, StudyModel, parameter
 from advdyn.study.reading import Tree, read
@@ -44,7 +44,7 @@ class Toy(StudyModel):
 
 
 def build(data: dict[str, Any]) -> sweep.Sweep:
-    return sweep.build(Toy, Tree(data, {}, "toy.yaml"))
+    return building.build(Toy, Tree(data, {}, "toy.yaml"))
 
 
 axis = st.lists(st.floats(0.01, 0.89), min_size=1, max_size=4, unique_by=lambda v: float(f"{v:.12g}"))
@@ -57,7 +57,7 @@ def test_a_study_is_the_product_of_its_axes(x, y, n, block, blocks, as_lane):
     data = {"cells": {"n": n}, "lanes": {"y": y}, "seeds": {"count": block * blocks, "block": block}}
     data["lanes" if as_lane else "cells"]["x"] = x
     study = build(data)
-    jobs = [j for j in study.jobs() if j.step == "run"]
+    jobs = list(study.jobs("run"))
     assert len(jobs) == len(n) * blocks * (1 if as_lane else len(x))
     assert len({(j.cell, j.block) for j in jobs}) == len(jobs)
     covered = set()
@@ -65,7 +65,7 @@ def test_a_study_is_the_product_of_its_axes(x, y, n, block, blocks, as_lane):
         xs = job.point["x"] if as_lane else [job.point["x"]]
         covered.update(itertools.product(xs, job.point["y"], [job.point["n"]], job.point["seeds"]))
     assert len(covered) == len(x) * len(y) * len(n) * block * blocks
-    assert study.count_jobs() == len(list(study.jobs()))
+    assert study.count_jobs() == len(list(study.all_jobs()))
     for job in jobs:  # a path leads back to its params
         assert study.point("run", job.cell, job.block) == job.point
 
@@ -75,24 +75,24 @@ def test_a_study_is_the_product_of_its_axes(x, y, n, block, blocks, as_lane):
 def test_the_order_in_which_values_are_written_changes_nothing(x, random):
     shuffled = random.sample(x, len(x))
     one, other = (build({"lanes": {"x": v}, "cells": {"n": [2, 1]}}) for v in (x, shuffled))
-    assert [j.point for j in one.jobs()] == [j.point for j in other.jobs()]
+    assert [j.point for j in one.all_jobs()] == [j.point for j in other.all_jobs()]
 
 
 @given(axis, st.floats(0.01, 0.89))
 @settings(max_examples=40, deadline=None)
 def test_a_new_cell_value_leaves_the_other_jobs_as_they_are(x, new):
     before = {
-        (j.step, j.cell, j.block): j.point for j in build({"cells": {"x": x}}).jobs() if j.step in ("run", "solve")
+        (j.step, j.cell, j.block): j.point for j in build({"cells": {"x": x}}).all_jobs() if j.step in ("run", "solve")
     }
     more = x if any(math.isclose(new, v, rel_tol=1e-9) for v in x) else [*x, new]
-    after = {(j.step, j.cell, j.block): j.point for j in build({"cells": {"x": more}}).jobs()}
+    after = {(j.step, j.cell, j.block): j.point for j in build({"cells": {"x": more}}).all_jobs()}
     assert before.items() <= after.items()
 
 
 def test_more_seeds_add_blocks_and_change_none():
     before, after = (build({"seeds": {"count": c, "block": 4}}) for c in (8, 12))
-    old = {j.block: j.point for j in before.jobs() if j.step == "run"}
-    new = {j.block: j.point for j in after.jobs() if j.step == "run"}
+    old = {j.block: j.point for j in before.jobs("run")}
+    new = {j.block: j.point for j in after.jobs("run")}
     assert old.items() <= new.items()
     assert new.keys() - old.keys() == {"seeds~8-11"}
 
@@ -106,7 +106,7 @@ def test_a_step_depends_only_on_the_axes_it_reads():
 
 def test_params_are_plain_and_in_the_order_declared():
     study = build({"lanes": {"x": [0.2, 0.1]}, "cells": {"n": [1]}, "seeds": {"count": 2}})
-    point = next(j.point for j in study.jobs() if j.step == "run")
+    point = next(j.point for j in study.jobs("run"))
     assert list(point) == ["x", "y", "kind", "n", "times", "seeds"]
     assert point["x"] == [0.1, 0.2]
     for value in point.values():
@@ -118,7 +118,7 @@ def test_scenarios_set_several_parameters_together_and_are_no_product():
     study = build(
         {"scenarios": {"hard": {"x": 0.1, "n": 9}, "easy": {"x": 0.8, "n": 1}}, "cells": {"kind": ["a", "b"]}}
     )
-    points = {j.cell: (j.point["x"], j.point["n"]) for j in study.jobs() if j.step == "run"}
+    points = {j.cell: (j.point["x"], j.point["n"]) for j in study.jobs("run")}
     assert points == {
         "scenario~hard/kind~a": (0.1, 9), "scenario~hard/kind~b": (0.1, 9),
         "scenario~easy/kind~a": (0.8, 1), "scenario~easy/kind~b": (0.8, 1),
@@ -139,24 +139,24 @@ def test_ranges_are_written_short_and_canonical():
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [
-        ("settings: {z: 1}", 1, r"settings.z: found 'an unknown key', allowed: x, y"),
+        ("settings: {z: 1}", 1, r"settings.z: found an unknown key, allowed: x, y"),
         ("settings: {kid: a}", 1, r"did you mean kind\?"),
-        ("setings: {x: 0.1}", 1, r"setings: found 'an unknown key'.*did you mean settings\?"),
+        ("setings: {x: 0.1}", 1, r"setings: found an unknown key.*did you mean settings\?"),
         ("settings: {x: abc}", 1, r"settings.x: found 'abc', allowed: a number > 0 and < 1"),
         ("settings: {x: true}", 1, r"settings.x: found True, allowed: a number"),
         ("settings: {n: 1.5}", 1, r"settings.n: found 1.5, allowed: an integer >= 1 and <= 100"),
         ("settings:\n  x: 1.0", 2, r"settings.x: found 1.0, allowed: a number > 0 and < 1"),
         ("settings: {x: .nan}", 1, r"settings.x: found nan"),
         ("lanes:\n  y: [1.0]\n  x: [0.1, 2.0]", 3, r"lanes.x: found 2.0, allowed: a number > 0 and < 1"),
-        ("lanes: {x: []}", 1, r"lanes.x: found 'an empty list', allowed: at least one value"),
+        ("lanes: {x: []}", 1, r"lanes.x: found an empty list, allowed: at least one value"),
         ("lanes: {x: 0.1}", 1, r"lanes.x: found 0.1, allowed: a list of values"),
-        ("lanes: {x: [0.1, 0.10000000000000001]}", 1, r"lanes.x: found '0.1 twice', allowed: each value once"),
+        ("lanes: {x: [0.1, 0.10000000000000001]}", 1, r"lanes.x: found 0.1 twice, allowed: each value once"),
         ("lanes: {x: {linspace: [0, 1]}}", 1, r"lanes.x: found .*linspace: \[start, stop, number\]"),
-        ("lanes: {n: [1]}", 1, r"lanes.n: found 'a parameter that cannot be a lane.*allowed: x, y"),
-        ("cells: {times: [[0.0]]}", 1, r"cells.times: found 'a parameter that cannot be swept'"),
+        ("lanes: {n: [1]}", 1, r"lanes.n: found a parameter that cannot be a lane.*allowed: x, y"),
+        ("cells: {times: [[0.0]]}", 1, r"cells.times: found a parameter that cannot be swept"),
         ("cells: {kind: [a/b]}", 1, r"cells.kind: found 'a/b', allowed: a name of letters"),
-        ("settings: {x: 0.1}\nlanes: {x: [0.2]}", 2, r"lanes.x: found 'a parameter that is also in settings'"),
-        ("cells: {x: [0.1]}\nlanes: {x: [0.2]}", 2, r"lanes.x: found 'a parameter that is also in cells'"),
+        ("settings: {x: 0.1}\nlanes: {x: [0.2]}", 2, r"lanes.x: found a parameter that is also in settings"),
+        ("cells: {x: [0.1]}\nlanes: {x: [0.2]}", 2, r"lanes.x: found a parameter that is also in cells"),
         ("seeds: {count: 5, block: 2}", 1, r"seeds.count: found 5, allowed: a multiple of seeds.block = 2"),
         ("seeds: {count: 0}", 1, r"seeds.count: found 0, allowed: an integer >= 1"),
         ("seeds: {counts: 5}", 1, r"seeds.counts: .*did you mean count\?"),
@@ -171,7 +171,7 @@ def test_a_mistake_is_one_line_with_file_key_found_and_allowed(tmp_path, text, l
     file = tmp_path / "toy.yaml"
     file.write_text(text + "\n")
     with pytest.raises(ConfigError, match=says) as caught:
-        sweep.build(Toy, read(file))
+        building.build(Toy, read(file))
     message = str(caught.value)
     assert "\n" not in message
     assert message.startswith(f"{file}:{line}: ")
@@ -180,11 +180,45 @@ def test_a_mistake_is_one_line_with_file_key_found_and_allowed(tmp_path, text, l
 def test_too_many_jobs_are_refused_with_the_count_and_the_way_out():
     data = {"cells": {"x": {"linspace": [0.1, 0.8, 120]}, "n": list(range(1, 101))}}
     with pytest.raises(
-        ConfigError, match=r"cells: found '12\d{3} jobs', allowed: at most 10000: move x from cells to lanes"
+        ConfigError, match=r"cells: found 12\d{3} jobs, allowed: at most 10000: move x from cells to lanes"
     ):
         build(data)
     data["lanes"] = {"x": data["cells"].pop("x")}
     assert build(data).count_jobs() < 500
+
+
+def test_a_whole_number_of_a_range_is_an_integer_where_one_is_wanted():
+    assert build({"cells": {"n": {"geomspace": [1, 100, 3]}}}).cells == {"n": [1, 10, 100]}
+    with pytest.raises(ConfigError, match=r"cells.n: found 2.5, allowed: an integer"):
+        build({"cells": {"n": {"linspace": [1, 4, 3]}}})
+
+
+def test_a_value_is_the_same_in_any_spelling():
+    whole, point = (build({"lanes": {"y": v}}).lanes["y"] for v in ([0, 1], [0.0, 1.0]))
+    assert [type(v) for v in whole] == [type(v) for v in point] == [float, float]
+    assert build({"cells": {"kind": ["b", "a"]}}).cells == {"kind": ["a", "b"]}
+
+
+def test_a_setting_that_no_point_of_the_study_has_is_no_mistake():
+    assert build({"settings": {"y": 0.0}, "lanes": {"x": [0.5]}}).count_jobs() > 0
+    assert build({"settings": {"x": 0.95}, "lanes": {"y": [1.0]}}).count_jobs() > 0
+
+
+def test_a_forbidden_point_is_found_wherever_in_the_product_it_is():
+    lanes = {"x": {"linspace": [0.01, 0.95, 100]}, "y": {"linspace": [0.0, 1.0, 100]}}
+    with pytest.raises(ConfigError, match=r"y: found 0 with x > 0\.9"):
+        build({"lanes": lanes})
+
+
+def test_a_step_that_follows_another_runs_for_each_of_its_cells():
+    class Chain(Toy):
+        steps: ClassVar[Mapping[str, Step]] = {
+            "train": Step(("x",), "cell"), "test": Step(("times",), "cell", after=("train",))
+        }  # fmt: skip
+
+    study = building.build(Chain, Tree({"cells": {"x": [0.1, 0.2], "n": [1, 2]}}, {}, "toy.yaml"))
+    assert study.cells_of("test") == study.cells_of("train") == ["x~0.1", "x~0.2"]
+    assert all(list(job.point) == ["times"] for job in study.jobs("test"))
 
 
 def test_a_control_a_good_study_passes():

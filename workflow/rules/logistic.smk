@@ -3,6 +3,15 @@
 DIGITS = f"<results>/data/{RUN.studies['logistic'].settings.dataset}.nc"
 TRAINED = "<results>/logistic/training/{cell}.nc"
 EVALUATED = "<results>/logistic/evaluation/{cell}.nc"
+COLLECTION = Collection(
+    "logistic",
+    {
+        "train": ("train_logistic", TRAINED),
+        "evaluate": ("evaluate_logistic", EVALUATED),
+    },
+    parts=["evaluate"],
+    data=True,
+)
 
 
 rule train_logistic:
@@ -55,7 +64,7 @@ rule evaluate_logistic:
 rule collect_logistic:
     """Collect the evaluations into one labelled data set."""
     input:
-        evaluate=files_of("logistic", "evaluate", EVALUATED),
+        **COLLECTION.inputs,
         code=code_of("collect_logistic"),
     output:
         study="<collected>/logistic/logistic.nc",
@@ -68,9 +77,7 @@ rule collect_logistic:
     resources:
         **need("logistic", "collect"),
     params:
-        point=collection_of(
-            "logistic", {"evaluate": "evaluate_logistic"}, evaluate=EVALUATED
-        ),
+        point=COLLECTION.point,
     message:
         "Collecting the study logistic"
     script:
@@ -208,6 +215,7 @@ rule plot_logistic_example:
 
 
 TARGETS["logistic"] = expand(
-    "<collected>/logistic/figures/{kind}.png",
+    "<collected>/logistic/figures/{kind}.{suffix}",
     kind=["weights", "outputs", "errors", "example"],
+    suffix=SUFFIXES,
 )

@@ -3,16 +3,14 @@
 SIMULATION = "<results>/mixture/simulation/{cell}/{block}.nc"
 THEORY = "<results>/mixture/theory/{cell}.nc"
 SCALING = "<results>/mixture/scaling/{cell}.nc"
-ASKED = collection_of(
+COLLECTION = Collection(
     "mixture",
     {
-        "simulate": "simulate_mixture",
-        "integrate": "integrate_mixture",
-        "scale": "scale_mixture",
+        "simulate": ("simulate_mixture", SIMULATION),
+        "integrate": ("integrate_mixture", THEORY),
+        "scale": ("scale_mixture", SCALING),
     },
-    simulate=SIMULATION,
-    integrate=THEORY,
-    scale=SCALING,
+    parts=["simulate", "integrate", "scale"],
 )
 
 
@@ -85,10 +83,7 @@ rule scale_mixture:
 rule collect_mixture:
     """Collect simulation and theory into one labelled data set."""
     input:
-        simulate=files_of("mixture", "simulate", SIMULATION),
-        integrate=files_of("mixture", "integrate", THEORY),
-        scale=files_of("mixture", "scale", SCALING),
-        asked=asked_of("mixture", ASKED),
+        **COLLECTION.inputs,
         code=code_of("collect_mixture"),
     output:
         study="<collected>/mixture/mixture.nc",
@@ -102,7 +97,7 @@ rule collect_mixture:
     resources:
         **need("mixture", "collect"),
     params:
-        point=ASKED,
+        point=COLLECTION.point,
     message:
         "Collecting the study mixture"
     script:
@@ -271,10 +266,14 @@ rule plot_mixture_scaling:
 TARGETS["mixture"] = [
     "<collected>/mixture/tables/agreement.csv",
     expand(
-        "<collected>/mixture/figures/{kind}/{panel}.png",
+        "<collected>/mixture/figures/{kind}/{panel}.{suffix}",
         kind=["curves", "potential"],
         panel=RUN.studies["mixture"].panels(),
+        suffix=SUFFIXES,
     ),
-    "<collected>/mixture/figures/data.png",
-    "<collected>/mixture/figures/scaling.png",
+    expand(
+        "<collected>/mixture/figures/{kind}.{suffix}",
+        kind=["data", "scaling"],
+        suffix=SUFFIXES,
+    ),
 ]
