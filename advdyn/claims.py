@@ -180,13 +180,14 @@ def gather(tables: Sequence[str]) -> pd.DataFrame:
 
 def page(ledger: pd.DataFrame) -> str:
     """The ledger as a self-contained HTML page, verdicts coloured and written out."""
-    shown = ledger.drop(columns=["uncertainty"]).copy()
-    for column in ("measured", "low", "high"):
-        shown[column] = shown[column].map(lambda v: "" if pd.isna(v) else f"{v:.4g}")
-    shown = shown.astype(object).where(shown.notna(), "")
-    shown["verdict"] = shown["verdict"].map(lambda v: f'<span class="{v.replace(" ", "-")}">{v}</span>')
-    for column in shown.columns.drop("verdict"):
+    shown = ledger.drop(columns=["uncertainty", "low", "high"]).astype(object).where(ledger.notna(), "")
+    shown["measured"] = [
+        ("" if pd.isna(value) else f"{value:.4g}") + ("" if pd.isna(low) else f" [{low:.4g}, {high:.4g}]")
+        for value, low, high in ledger[["measured", "low", "high"]].itertuples(index=False)
+    ]
+    for column in shown.columns:
         shown[column] = shown[column].map(lambda v: html.escape(str(v)))
+    shown["verdict"] = shown["verdict"].map(lambda v: f'<span class="{v.replace(" ", "-")}">{v}</span>')
     table = shown.to_html(index=False, escape=False, border=0, na_rep="")
     counts = ", ".join(f"{n} {v}" for v in VERDICTS if (n := int((ledger["verdict"] == v).sum())))
     return PAGE.format(counts=counts, table=table)
@@ -197,8 +198,9 @@ PAGE = """<!doctype html>
 body {{ font: 14px/1.4 system-ui, sans-serif; margin: 1.5rem; color: #222; }}
 table {{ border-collapse: collapse; }} th {{ text-align: left; position: sticky; top: 0; background: #fff; }}
 th, td {{ padding: .35rem .6rem; border-bottom: 1px solid #ddd; vertical-align: top; }}
-td {{ min-width: 4rem; max-width: 26rem; }}
-td:nth-child(11) {{ min-width: 18rem; font-size: 85%; }}
+td:nth-child(2) {{ min-width: 9rem; overflow-wrap: anywhere; }} td:nth-child(3) {{ font-size: 80%; }}
+td:nth-child(10) {{ min-width: 7rem; font-size: 80%; overflow-wrap: anywhere; }}
+td:nth-child(4), td:nth-child(5) {{ min-width: 11rem; }} td:nth-child(9) {{ min-width: 16rem; font-size: 80%; }}
 span {{ white-space: nowrap; font-weight: 600; }}
 .reproduced {{ color: #006d4e; }} .not-reproduced {{ color: #a63d00; }} .depends {{ color: #6a4c00; }}
 .not-tested, .not-testable {{ color: #666; }}

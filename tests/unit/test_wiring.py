@@ -145,3 +145,23 @@ def test_every_figure_has_a_caption():
             assert (ROOT / "workflow" / "report" / f"{caption}.rst").is_file(), caption
             seen += 1
     assert seen == sum(name.startswith("plot_") for name in RULES)
+
+
+def test_every_link_of_the_documents_leads_somewhere():
+    documents = [
+        ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
+        ROOT / "config" / "README.md",
+        *(ROOT / "docs").glob("*.md"),
+    ]
+    for document in documents:
+        for link in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
+            assert link.startswith("http") or (document.parent / link).exists(), (document.name, link)
+
+
+def test_every_study_has_rules_a_study_file_and_claims():
+    for study in registry.STUDIES:
+        for path in (f"workflow/rules/{study}.smk", f"config/studies/{study}.yaml", f"advdyn/{study}/claims.py"):
+            assert (ROOT / path).is_file(), path
+        assert f'TARGETS["{study}"] =' in (ROOT / "workflow" / "rules" / f"{study}.smk").read_text()
+        assert "**COLLECTION.inputs," in RULES[f"collect_{study}"]
