@@ -31,6 +31,8 @@ SYMBOLS = {
     "R0": "R(0)",
     "b0": "b(0)",
 }
+MANY = 8  # grid points that a legend can still name
+MARKERS = 16  # of the full stream along a curve
 CLASSES = {1: ("o", "class +1"), -1: ("x", "class −1")}
 
 
@@ -107,6 +109,7 @@ def curves(study: xr.Dataset, panel: str) -> Drawn:
     report = f"{float(theory['eps_report']):g}"
     figure, axes = plt.subplots(2, 2, figsize=(7.2, 5.4))
     rows: list[pd.DataFrame] = []
+    thin = 0.9 if len(trainings) <= 3 else 0.5  # theory must not hide many curves that lie close
     panels = [(axes[0, 0], "R", r"overlap $R$"), (axes[0, 1], "b", "bias $b$"),
               (axes[1, 0], "test_error", "error"), (axes[1, 0], "adversarial_error_report", "error")]  # fmt: skip
     for colour, eps in zip(_colours(trainings), trainings, strict=True):
@@ -119,21 +122,19 @@ def curves(study: xr.Dataset, panel: str) -> Drawn:
                     )
             for order, (style, _) in ORDERS.items():
                 line = theory[f"{name}_ode"].sel(eps_train=eps, order=order)
-                axis.plot(line["alpha"], line, style, color="black" if not adversarial else "0.35", lw=0.9, zorder=3)
+                axis.plot(line["alpha"], line, style, color="black" if not adversarial else "0.35", lw=thin, zorder=3)
                 rows.append(_rows(line, f"{name}_ode", f"{order} ODE", eps))
             axis.set(xlabel=r"learning time $\alpha=\mu/N$", ylabel=label)
         for simulator, runs in (("lumped", lumped), ("full", full)):
             if runs is not None:
                 rows.append(
-                    _draw_runs(
-                        axes[1, 1], runs.sel(eps_train=eps), "robustness_sim", "eps", colour, simulator, eps, every=4
-                    )
+                    _draw_runs(axes[1, 1], runs.sel(eps_train=eps), "robustness_sim", "eps", colour, simulator, eps)
                 )
         if full is not None:
             rows.append(_draw_early_curve(axes[1, 1], theory.sel(eps_train=eps, order="exact"), full, eps))
         for order, (style, _) in ORDERS.items():
             line = theory["robustness_ode"].sel(eps_train=eps, order=order)
-            axes[1, 1].plot(line["eps"], line, style, color="black", lw=0.9, zorder=3)
+            axes[1, 1].plot(line["eps"], line, style, color="black", lw=thin, zorder=3)
             rows.append(_rows(line, "robustness_ode", f"{order} ODE", eps))
     axes[1, 1].set(xlabel=r"attack length $\epsilon$", ylabel=r"error under attack $S(\epsilon)$")
     for axis in axes.flat[:3]:
@@ -188,7 +189,6 @@ def _draw_runs(
     colour: tuple[float, float, float],
     simulator: str,
     eps: float,
-    every: int = 1,
 ) -> pd.DataFrame:
     """Mean and standard deviation over seeds: a band for the lumped chain, markers for the full stream."""
     line = runs[name].dropna(x, how="all")
@@ -197,7 +197,8 @@ def _draw_runs(
         axis.fill_between(line[x], mean - sd, mean + sd, color=colour, alpha=0.25, lw=0)
         axis.plot(line[x], mean, color=colour, lw=1.8)
     else:
-        axis.plot(line[x][::every], mean[::every], "o", color=colour, ms=3, mec="white", mew=0.4, zorder=4)
+        some = np.unique(np.linspace(0, line.sizes[x] - 1, MARKERS).round().astype(int))
+        axis.plot(line[x][some], mean[some], "o", color=colour, ms=3, mec="white", mew=0.4, zorder=4)
     return _rows(mean, name, simulator, eps, sd)
 
 
@@ -375,7 +376,7 @@ def scaling(study: xr.Dataset) -> Drawn:
     for axis, name in zip(axes[:2], ("R", "b"), strict=True):
         variance = study[f"{name}_scaling"].var("seed", ddof=1)
         stacked = variance.stack(lane=lanes).transpose("lane", "dimension") if lanes else variance.expand_dims("lane")
-        colours = [f"C{i}" for i in range(len(stacked))] if len(stacked) <= 8 else figures.ordered(len(stacked))
+        colours = [f"C{i}" for i in range(len(stacked))] if len(stacked) <= MANY else figures.ordered(len(stacked))
         for i, line in enumerate(stacked):
             words = ", ".join(_in_symbols(d, line[d].item()) for d in lanes)
             # lanes side by side, so that bars do not cover each other
@@ -387,8 +388,9 @@ def scaling(study: xr.Dataset) -> Drawn:
         axis.plot(N, guide, "--", color="black", lw=0.9)
         axis.annotate("$1/N$", (N[0], guide[0]), xytext=(14, 1), textcoords="offset points", va="center")
         axis.set(xscale="log", yscale="log")
-        axis.set_xticks(N, [f"{n:g}" for n in N])
-        axis.minorticks_off()
+        if len(N) <= 3:
+            axis.set_xticks(N, [f"{n:g}" for n in N])
+            axis.minorticks_off()
         axis.set(xlabel="$N$", ylabel=f"Var(${name}$) over {study.sizes['seed']} runs")
     at = study["R_scaling"].attrs["long_name"].split("at ")[-1].replace("alpha", r"$\alpha$")
     axes[0].set_title(at)
@@ -417,6 +419,8 @@ def scaling(study: xr.Dataset) -> Drawn:
     axes[2].legend(handles=noises, loc="upper right", **small)
     _letters(axes)
     points, labels = axes[0].get_legend_handles_labels()
-    if lanes:
+    if len(labels) > MANY:
+        figure.suptitle(f"{len(labels)} grid points, coloured in their order: {labels[0]} to {labels[-1]}")
+    elif lanes:
         figure.legend(points, labels, loc="outside lower center", ncols=min(3, len(labels)))
     return figure, pd.concat(rows, ignore_index=True)
