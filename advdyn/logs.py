@@ -62,6 +62,6 @@ class Progress:
             return
         self.last = now
         rate = done / max(now - self.start, 1e-9)
-        left = (self.total - done) / max(rate, 1e-9)
+        left = f"{(self.total - done) / rate:.0f} s left" if rate else "time left not known yet"
         share = 100 * done / self.total if self.total else 100.0
-        log.debug("%3.0f %%  %.3g %s, %.3g %s/s, %.0f s left", share, done, self.unit, rate, self.unit, left)
+        log.debug("%3.0f %%  %.3g %s, %.3g %s/s, %s", share, done, self.unit, rate, self.unit, left)

@@ -4,7 +4,16 @@ import os
 import sys
 from pathlib import Path
 
+from hypothesis import settings
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+
+from advdyn.environment import THREADS  # noqa: E402  (found through the line above)
+
+for name in THREADS:
     os.environ.setdefault(name, "1")
+
+# The same examples in every run, and no limit of time on a busy machine.
+settings.register_profile("fixed", derandomize=True, deadline=None)
+settings.load_profile("fixed")

@@ -15,14 +15,13 @@ Hessians formed and factored 1.5 and 22; scipy's L-BFGS-B, lane by lane, 0.8 and
 so on few images the batch is worth its accuracy and its device, not time (`benchmarks/linear.py`).
 """
 
-import logging
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-log = logging.getLogger("advdyn")
+from advdyn.logs import Progress, log
 
 ARMIJO = 1e-4  # share of the predicted decrease that a step must give
 BACKTRACKS = 40  # halvings of a step before a lane counts as stuck at its rounding floor
@@ -245,6 +244,7 @@ def minimise(
     converged, bounded = np.zeros(lanes, bool), np.ones(lanes, bool)
     iterations = np.zeros(lanes, int)
     stuck = torch.zeros(lanes, dtype=torch.bool, device=device)
+    progress = Progress(len(bias), "lanes")
     for iteration in range(max_iterations + 1):
         exponent = _exponent(y, t, run.w, run.b, run.eps)
         value = _value(exponent, run.w, run.l2)
@@ -276,6 +276,7 @@ def minimise(
                 v[going] for v in (value, projected, gradient_b, sigma, smooth, slope, worst)
             )
         log.debug("iteration %d: %d lanes left, largest residual %.2e", iteration, len(run.lane), float(worst.max()))
+        progress(len(bias) - len(run.lane))
         # the orthant to search: that of w, and where w = 0 the one that the gradient points into
         orthant = torch.where(run.w != 0, run.w.sign(), -projected.sign())
         # components at, or nearly at, their bound that the gradient pushes against it are held (the margin keeps
