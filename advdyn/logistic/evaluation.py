@@ -175,4 +175,5 @@ def run(
         ),
         "side": io.variable(("side",), np.array([positive, negative]), "class of tau = +1, then of tau = -1"),
     }
-    return xr.Dataset(data, coords=coords)
+    made_with = {name: trained.attrs[name] for name in ("device", "dtype") if name in trained.attrs}
+    return xr.Dataset(data, coords=coords, attrs=made_with)

@@ -156,7 +156,7 @@ def curves(study: xr.Dataset, panel: str) -> Drawn:
         last = full["R_sim"].dropna("alpha", how="all")["alpha"].values[-1]
         if last < theory["alpha"].max():
             handles.append(
-                Line2D([], [], color="0.55", lw=0.8, label=rf"in (d): full stream and ODE at $\alpha={last:g}$")
+                Line2D([], [], color="0.55", lw=0.8, label=rf"in d: full stream and ODE at $\alpha={last:g}$")
             )
     handles += [Line2D([], [], color="black", ls=s, label=label) for s, label in ORDERS.values()]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)

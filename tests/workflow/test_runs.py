@@ -45,11 +45,16 @@ def test_a_whole_run_leaves_data_figures_ledger_and_report(smoke):
     assert set(ledger["study"]) == {"mixture", "logistic"}
     study = xr.load_dataset(results / "mixture" / "mixture.nc")
     assert {"prior", "eps_train", "simulator", "seed", "alpha", "order", "eps"} <= set(study.dims)
+    for name in ("mixture", "logistic"):
+        attributes = xr.load_dataset(results / name / f"{name}.nc").attrs
+        assert {"device", "dtype", "parameters", "code", "versions"} <= set(attributes)
+        assert attributes["device"] == "cpu"
     assert study["R_sim"].dims[0] == "seed"
     assert study["R_sim"].dims[-1] == "alpha"
     assert study["R_ode"].dims[0] == "order"
     for variable in study.variables.values():
         assert variable.attrs.get("long_name") or variable.dtype.kind in "OU"
+        assert "references" in variable.attrs
     done = checkout.snakemake("--configfile", "config/smoke.yaml", "--report", "results-smoke/report.html")
     assert done.returncode == 0, done.stderr[-2000:]
     report = (results / "report.html").read_text()
