@@ -84,5 +84,7 @@ def combine(parts: Sequence[Part], parameters: Mapping[str, Sequence[str]]) -> x
     options: dict[str, Any] = {"join": "outer", "compat": "no_conflicts", "combine_attrs": "override"}
     combined = xr.combine_by_coords(expanded, data_vars="all", coords="different", **options)
     assert isinstance(combined, xr.Dataset)
+    for name in parameters.keys() & combined.coords.keys():  # lanes too are described by the model, and only there
+        combined[name].attrs.update(coordinate(name, 0, parameters).attrs)
     made = {name: sorted({str(d.attrs[name]) for _, d in parts if name in d.attrs}) for name in MADE_WITH}
     return combined.assign_attrs({name: "; ".join(values) for name, values in made.items() if values})

@@ -16,22 +16,13 @@ PLOT_EXAMPLES = 400
 
 SEED = "Straat, Modelling adversarial training"
 LUMPED = "exact reduction of online learning with isotropic noise and attack along w, any finite N"
-LONG_NAMES = {
-    "prior": "probability of the class +1",
-    "rho": "distance of the class means",
-    "v1": "variance of class +1",
-    "v2": "variance of class -1",
-    "eta_w": "learning rate of the weights",
-    "eta_b": "learning rate of the bias",
-    "eps_train": "length of the attack in training",
-}
 
 
 def coordinates(axes: lanes.Lanes, seed_list: Sequence[int]) -> dict[str, xr.Variable]:
     """The coordinates ``seed`` and one for each lane axis."""
     coords = {"seed": io.variable(["seed"], np.asarray(seed_list, dtype=np.int64), "seed of the replicate")}
     for name, values in axes.coords.items():
-        coords[name] = io.variable([name], values, LONG_NAMES[name])
+        coords[name] = io.variable([name], values, name)
     return coords
 
 

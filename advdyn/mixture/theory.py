@@ -17,16 +17,6 @@ DYNAMICS = f"{SOURCE}; theory: order-parameter equations"
 FLUCTUATIONS = f"{SOURCE}; theory: linear-noise equations of the order parameters"
 MEASURES = f"{SOURCE}; theory: evaluation measures"
 
-LONG_NAMES = {
-    "prior": "prior probability of class +1",
-    "rho": "distance between the cluster centres",
-    "v1": "variance of class +1",
-    "v2": "variance of class -1",
-    "eta_w": "learning rate of the weights",
-    "eta_b": "learning rate of the bias",
-    "eps_train": "attack size in training",
-}
-
 
 class _Active:
     """The right-hand side ``flow(drift, *state)`` of the points that an integration still works on.
@@ -206,7 +196,7 @@ def run(
     data["best_error"] = io.variable(
         dims, expanded.unflatten(best_error, 0), "least adversarial error of a linear rule", references=best
     )
-    coords = {name: io.variable((name,), axis, LONG_NAMES[name]) for name, axis in expanded.coords.items()}
+    coords = {name: io.variable((name,), axis, name) for name, axis in expanded.coords.items()}
     coords["order"] = io.variable(("order",), list(ORDERS), "order in eta_w of the order-parameter equations")
     coords["alpha"] = io.variable(("alpha",), np.asarray(alpha, dtype=float), "learning time mu/N")
     coords["eps"] = io.variable(("eps",), np.asarray(eps, dtype=float), "attack size in evaluation")

@@ -88,6 +88,9 @@ def test_collection_lays_simulation_beside_theory(study):
         for name in ("test_error", "adversarial_error", "adversarial_error_report", "robustness"):
             assert f"{name}_{kind}" in found
     assert found["dimension"].item() == 20
+    for name, (unit, description) in Model.described().items():  # one description, cell, lane or setting alike
+        if name in found.coords:
+            assert (found[name].attrs["units"], found[name].attrs["long_name"]) == (unit, description)
     at = found.sel(simulator="full", alpha=2.0)  # the full stream stopped before
     assert at["R_sim"].isnull().all()
     assert found.sel(simulator="lumped")["R_sim"].notnull().all()

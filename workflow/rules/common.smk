@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -43,10 +44,17 @@ def tracked(file):
     return str(file.relative_to(BASE)) if Path.cwd() == BASE else str(file)
 
 
+@cache
 def code_of(script):
     """What a rule's code is made of: its script, the pins, and every module the script imports."""
     path = BASE / "scripts" / f"{script}.py"
     return [tracked(file) for file in (path, BASE / PINS, *closure(path, BASE))]
+
+
+@cache
+def code_digest_of(script):
+    """The digest of a rule's code; asked for once for each of its jobs."""
+    return provenance.code_digest(code_of(script))
 
 
 def point_of(study, step):
@@ -104,7 +112,7 @@ class Collection:
     """
 
     def __init__(self, study, made_by, parts, data=False):
-        self.study, self.made_by, self.parts, self.data = study, made_by, parts, data
+        self.study, self.made_by, self.data = study, made_by, data
         self.sweep = RUN.studies[study]
         self.point = {
             "parts": {},
@@ -143,14 +151,14 @@ class Collection:
 
     def code(self, step):
         """The digest of the code that makes a step's files."""
-        return provenance.code_digest(code_of(self.made_by[step][0]))
+        return code_digest_of(self.made_by[step][0])
 
     def sources(self, step, cell):
         """The identities of the files that a step's file at a cell is made from, in the order its script names them."""
         found = []
         if self.data:
             name = self.sweep.settings.dataset
-            code = provenance.code_digest(code_of(MAKERS[RUN.data[name].source]))
+            code = code_digest_of(MAKERS[RUN.data[name].source])
             found.append(
                 provenance.identity(provenance.digest(dataset_point_of(name)), code)
             )
