@@ -55,7 +55,12 @@ def point_of(dataset: xr.Dataset) -> dict[str, Any]:
 
 
 def identity_of(path: str | Path) -> str:
-    """The identity of a file (see ``advdyn.provenance.identity``), without loading its numbers."""
+    """The identity of a file (see ``advdyn.provenance.identity``), without loading its numbers.
+
+    A file that is no data set of ours (a user's own code) is known by its content.
+    """
+    if Path(path).suffix != ".nc":
+        return provenance.content(path)
     with xr.open_dataset(path, engine="netcdf4") as dataset:
         return provenance.identity_of(dataset.attrs)
 

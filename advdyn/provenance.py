@@ -32,6 +32,11 @@ def code_digest(files: Iterable[str]) -> str:
     return h.hexdigest()[:16]
 
 
+def content(path: str | Path) -> str:
+    """A short name for a file by its content."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+
+
 def versions() -> str:
     """Versions of Python and of the packages that make numbers and figures, as JSON."""
     found = {"python": platform.python_version()}

@@ -28,5 +28,7 @@ def run(simulation: Sequence[Part], theory: Sequence[Part], parameters: Mapping[
             "references": "theory of fluctuations: C = N Cov(R, b)",
         }
         study[f"{name}_sd_theory"] = spread
-    middle = [d for d in study.dims if d not in FIRST + LAST]
+    order = ["scenario", *parameters]  # of the model
+    middle = sorted((d for d in map(str, study.dims) if d in order), key=order.index)
+    middle += [d for d in map(str, study.dims) if d not in {*FIRST, *LAST, *middle}]
     return study.transpose(*FIRST, *middle, *LAST, missing_dims="ignore")

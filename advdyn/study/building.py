@@ -7,7 +7,7 @@ import functools
 import itertools
 import math
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, get_origin
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -16,9 +16,10 @@ from advdyn.study.errors import ConfigError, Words, wrong
 from advdyn.study.model import StudyModel, allowed, extra
 from advdyn.study.numbers import canonical
 from advdyn.study.reading import Tree
-from advdyn.study.sweep import Sweep
+from advdyn.study.sweep import Grid, Sweep
 
-SECTIONS = ("settings", "scenarios", "cells", "lanes", "seeds")
+SECTIONS = ("settings", "scenarios", "cells", "lanes", "grids", "seeds")
+GRID = ("cells", "lanes", "seeds")
 RANGES = ("linspace", "geomspace")
 MAX_JOBS = 10_000
 MAX_LANES = 100_000
@@ -41,10 +42,11 @@ def build(model: type[StudyModel], tree: Tree) -> Sweep:
     given = _values(model, tree, ("settings",), tree.data.get("settings", {}))
     settings = model.model_construct(**given)
     scenarios = _scenarios(model, tree)
-    cells, lanes = (_axes(model, tree, section) for section in ("cells", "lanes"))
+    cells, lanes = (_axes(model, tree, (section,), tree.data.get(section, {})) for section in ("cells", "lanes"))
     _once(model, tree, scenarios, cells, lanes)
     count, block = _seeds(tree)
-    sweep = Sweep(model, settings, scenarios, cells, lanes, count, block)
+    grids = _grids(model, tree, scenarios, Grid(cells, lanes, count), block)
+    sweep = Sweep(model, settings, scenarios, grids, block)
     _limits(tree, sweep)
     _points(tree, sweep)
     return sweep
@@ -146,17 +148,19 @@ def _sweepable(model: type[StudyModel], lane: bool = False) -> str:
     return ", ".join(n for n, f in model.fields().items() if extra(f)["sweep"] and (extra(f)["lane"] or not lane))
 
 
-def _axes(model: type[StudyModel], tree: Tree, section: str) -> dict[str, list[Any]]:
+def _axes(
+    model: type[StudyModel], tree: Tree, place: tuple[str, ...], given: Mapping[str, Any]
+) -> dict[str, list[Any]]:
     axes = {}
-    for name, found in tree.data.get(section, {}).items():
-        at = (section, name)
+    for name, found in given.items():
+        at = (*place, name)
         where, key = tree.where(*at), ".".join(at)
         if name not in model.model_fields:
             raise _unknown(tree, at, model.fields())
         field = extra(model.model_fields[name])
         if not field["sweep"]:
             raise wrong(where, key, Words("a parameter that cannot be swept"), _sweepable(model))
-        if section == "lanes" and not field["lane"]:
+        if place[-1] == "lanes" and not field["lane"]:
             raise wrong(
                 where, key, Words("a parameter that cannot be a lane (sweep it under cells)"), _sweepable(model, True)
             )
@@ -172,19 +176,11 @@ def _axes(model: type[StudyModel], tree: Tree, section: str) -> dict[str, list[A
         for value in good:
             if isinstance(value, str) and not layout.is_segment(value):
                 raise wrong(where, key, value, layout.SEGMENT_WORDS)
-        axes[name] = _ordered(model, name, good)
+        axes[name] = model.ordered(name, good)
         for one, other in itertools.pairwise(axes[name]):
             if one == other:
                 raise wrong(where, key, Words(f"{one} twice"), "each value once")
     return {name: axes[name] for name in model.fields() if name in axes}
-
-
-def _ordered(model: type[StudyModel], name: str, values: list[Any]) -> list[Any]:
-    """One order whatever was written: numbers by size, choices as the model lists them, other names by alphabet."""
-    annotation = model.model_fields[name].annotation
-    if get_origin(annotation) is Literal:
-        return sorted(values, key=get_args(annotation).index)
-    return sorted(values)
 
 
 def _once(model: type[StudyModel], tree: Tree, scenarios: Any, cells: Any, lanes: Any) -> None:
@@ -200,6 +196,45 @@ def _once(model: type[StudyModel], tree: Tree, scenarios: Any, cells: Any, lanes
                 where = tree.where(other, name) if other != "scenarios" else tree.where(other)
                 places_text = f"each parameter in one of {', '.join(SECTIONS[:4])}"
                 raise wrong(where, f"{other}.{name}", Words(f"a parameter that is also in {one}"), places_text)
+
+
+def _grids(
+    model: type[StudyModel], tree: Tree, scenarios: Mapping[str, Any], common: Grid, block: int
+) -> tuple[Grid, ...]:
+    """The products of a study: the one that its file is, or those under ``grids``, each with what they share."""
+    grids = []
+    kinds: dict[str, tuple[str, str]] = {}  # parameter -> (section, grid) where it was first seen
+    shared = {n: section for section, axes in (("cells", common.cells), ("lanes", common.lanes)) for n in axes}
+    shared |= {n: "scenarios" for values in scenarios.values() for n in values}
+    for name, found in tree.data.get("grids", {}).items():
+        at = ("grids", name)
+        if not isinstance(found, dict):
+            raise wrong(tree.where(*at), ".".join(at), found, f"a mapping of {', '.join(GRID)}")
+        for section, value in found.items():
+            key = (*at, section)
+            if section not in GRID:
+                raise _unknown(tree, key, GRID)
+            if section != "seeds" and not isinstance(value, dict):
+                raise wrong(tree.where(*key), ".".join(key), value, "a mapping of parameters to lists")
+        own = {section: _axes(model, tree, (*at, section), found.get(section, {})) for section in ("cells", "lanes")}
+        for section, axes in own.items():
+            for parameter in axes:
+                at_fault: tuple[str, ...] = (*at, section, parameter)
+                there, other = kinds.setdefault(parameter, (section, name))
+                taken = shared.get(parameter) or (f"{there} of grid {other}" if there != section else "")
+                if taken:
+                    words = Words(f"a parameter that is also in {taken}")
+                    raise wrong(
+                        tree.where(*at_fault), ".".join(at_fault), words, "each parameter in cells or in lanes, once"
+                    )
+        count = found.get("seeds", common.count)
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1 or count % block:
+            place = (*at, "seeds")
+            raise wrong(tree.where(*place), ".".join(place), count, f"a multiple of seeds.block = {block}")
+        cells, lanes = common.cells | own["cells"], common.lanes | own["lanes"]
+        in_order = [{n: axes[n] for n in model.fields() if n in axes} for axes in (cells, lanes)]
+        grids.append(Grid(in_order[0], in_order[1], count))
+    return tuple(grids) or (common,)
 
 
 def _seeds(tree: Tree) -> tuple[int, int]:
@@ -221,46 +256,50 @@ def _seeds(tree: Tree) -> tuple[int, int]:
 
 
 def _limits(tree: Tree, sweep: Sweep) -> None:
-    lanes = math.prod(len(v) for v in sweep.lanes.values())
+    scenarios = max(1, len(sweep.scenarios))
+    sizes = {grid: [math.prod(map(len, axes.values())) for axes in (grid.cells, grid.lanes)] for grid in sweep.grids}
+    lanes = max(n for _, n in sizes.values())
     if lanes > MAX_LANES:
         raise wrong(tree.where("lanes"), "lanes", Words(f"{lanes} lanes in each job"), f"at most {MAX_LANES}")
-    cells = math.prod(len(v) for v in sweep.cells.values()) * max(1, len(sweep.scenarios))
-    jobs = cells * (sweep.count // sweep.block)  # before anything is built; exact below
-    if jobs <= MAX_JOBS:
+    jobs = sum(n * scenarios * (g.count // sweep.block) for g, (n, _) in sizes.items())  # before anything is built
+    points = sum(n * m * scenarios for n, m in sizes.values())
+    if jobs <= MAX_JOBS and points <= MAX_POINTS:
         jobs = sweep.count_jobs()
     if jobs > MAX_JOBS:
-        could = [n for n in sweep.cells if extra(sweep.model.model_fields[n])["lane"]]
+        swept = {n: max(len(g.cells.get(n, ())) for g in sweep.grids) for g in sweep.grids for n in g.cells}
+        could = [n for n in swept if extra(sweep.model.model_fields[n])["lane"]]
         how = f"move {', '.join(could)} from cells to lanes" if could else "sweep fewer values, or raise seeds.block"
-        largest = max(sweep.cells, key=lambda n: len(sweep.cells[n]), default="")
+        largest = max(swept, key=lambda n: swept[n], default="")
         raise wrong(tree.where("cells", largest), "cells", Words(f"{jobs} jobs"), f"at most {MAX_JOBS}: {how}")
-    if cells * lanes > MAX_POINTS:
-        raise wrong(
-            tree.where("lanes"), "lanes", Words(f"{cells * lanes} points in the study"), f"at most {MAX_POINTS}"
-        )
+    if points > MAX_POINTS:
+        raise wrong(tree.where("lanes"), "lanes", Words(f"{points} points in the study"), f"at most {MAX_POINTS}")
 
 
 def _points(tree: Tree, sweep: Sweep) -> None:
-    """The checks of the whole model at every point of the product, and the seeds that run there."""
+    """The checks of the whole model at every point of the products, and the seeds that run there."""
     scenarios: list[dict[str, Any]] = list(sweep.scenarios.values()) or [{}]
     settings = sweep.settings.model_dump()
-    for scenario, values in itertools.product(scenarios, itertools.product(*sweep.cells.values())):
-        cell = dict(zip(sweep.cells, values, strict=True))
-        for lane in itertools.product(*sweep.lanes.values()):
-            point = settings | scenario | cell | dict(zip(sweep.lanes, lane, strict=True))
-            try:
-                model = sweep.model(**point)
-            except ValidationError as error:
-                raise _whole(tree, error) from None
-        runs = model.seeds_of(list(range(sweep.count)))
-        if len(runs) % sweep.block:
-            at = cell or "this study"
-            allowed_text = f"a divisor of the {len(runs)} seeds that run at {at}"
-            raise wrong(tree.where("seeds", "block"), "seeds.block", sweep.block, allowed_text)
+    for grid in sweep.grids:
+        for scenario, values in itertools.product(scenarios, itertools.product(*grid.cells.values())):
+            cell = dict(zip(grid.cells, values, strict=True))
+            for lane in itertools.product(*grid.lanes.values()):
+                point = settings | scenario | cell | dict(zip(grid.lanes, lane, strict=True))
+                try:
+                    model = sweep.model(**point)
+                except ValidationError as error:
+                    raise _whole(tree, error) from None
+            runs = model.seeds_of(list(range(grid.count)))
+            if len(runs) % sweep.block:
+                at = cell or "this study"
+                allowed_text = f"a divisor of the {len(runs)} seeds that run at {at}"
+                raise wrong(tree.where("seeds", "block"), "seeds.block", sweep.block, allowed_text)
 
 
 def _whole(tree: Tree, error: ValidationError) -> ConfigError:
-    """The error of a check of the whole model; its message begins with the parameter at fault."""
+    """The error of a check of the whole model; its message begins with the parameter at fault, or a key within it."""
     message = error.errors()[0]["msg"].removeprefix("Value error, ")
-    name = message.split(":")[0]
-    at = next(((s, name) for s in ("lanes", "cells", "settings") if (s, name) in tree.origins), ("settings", name))
-    return ConfigError(f"{tree.where(*at)}: {at[0]}.{message}")
+    name, *within = message.split(":")[0].split(".")
+    swept = [key for key in tree.origins if key[0] == "grids" and key[-1] == name]
+    places = [("lanes", name), ("cells", name), *swept, ("settings", name)]
+    at = next((key for key in places if key in tree.origins), ("settings", name))
+    return ConfigError(f"{tree.where(*at, *within)}: {'.'.join(at[:-1])}.{message}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -40,6 +40,9 @@ class Step:
         Steps whose files at the same cell it reads: it runs for each of their cells too.
     gpu
         Whether a job uses a GPU when its device is CUDA, from its point.
+    takes
+        For a step of the whole study: which jobs of the steps before it it reads, from the (model, block) of each;
+        all of them when absent.
     """
 
     reads: tuple[str, ...] = ()
@@ -47,6 +50,7 @@ class Step:
     cost: Callable[[Mapping[str, Any]], Cost] = lambda _: Cost(4.0)
     after: tuple[str, ...] = ()
     gpu: Callable[[Mapping[str, Any]], bool] = lambda _: False
+    takes: Callable[[Sequence[tuple[Any, str]]], Sequence[bool]] | None = None
 
 
 def parameter(
@@ -93,12 +97,28 @@ class StudyModel(BaseModel):
         """The seeds of ``seeds`` that run at this point; a model may run fewer where a run is expensive."""
         return seeds
 
+    def same_as(self) -> dict[str, Any]:
+        """Parameters to be set so that points which are the same system are one: it then runs once.
+
+        Standard training, say, does not depend on the size of the training attack; a model that sets that to 0 there
+        may be swept over both, without running the same thing several times.
+        """
+        return {}
+
     @classmethod
     def fields(cls) -> Mapping[str, FieldInfo]:
         """Name to field, in canonical order: the order of paths, of params and of dimensions."""
         own = [name for name in cls.model_fields if name not in StudyModel.model_fields]
         common = [name for name in cls.model_fields if name in StudyModel.model_fields]
         return {name: cls.model_fields[name] for name in own + common}
+
+    @classmethod
+    def ordered(cls, name: str, values: Iterable[Any]) -> list[Any]:
+        """Values in the one order of every study: numbers by size, choices as listed here, names by alphabet."""
+        annotation = cls.model_fields[name].annotation
+        if typing.get_origin(annotation) is Literal:
+            return sorted(values, key=typing.get_args(annotation).index)
+        return sorted(values)
 
     @classmethod
     def reads_before(cls, step: str) -> set[str]:

@@ -41,12 +41,20 @@ def study_schema(model: type[StudyModel], override: bool = False) -> dict[str, A
         n: {"anyOf": [{"type": "array", "items": properties[n], "minItems": 1, "uniqueItems": True}, _range()]}
         for n in sweepable
     }
+    grid = {"cells": group(sweepable, axes), "lanes": group(lanes, axes), "seeds": {"type": "integer", "minimum": 1}}
     seeds = {"count": {"type": "integer", "minimum": 1}, "block": {"type": "integer", "minimum": 1}}
     sections = {
         "settings": group(list(model.fields()), properties),
         "scenarios": {"type": "object", "additionalProperties": null(group(sweepable, properties))},
         "cells": group(sweepable, axes),
         "lanes": group(lanes, axes),
+        "grids": {
+            "type": "object",
+            "description": "products whose union the study is, by name",
+            "additionalProperties": null(
+                {"type": "object", "additionalProperties": False, "properties": {k: null(v) for k, v in grid.items()}}
+            ),
+        },
         "seeds": {
             "type": "object",
             "additionalProperties": False,
@@ -95,8 +103,10 @@ def table(model: type[StudyModel]) -> str:
     for name, field in model.fields().items():
         sweep = "cells, lanes" if extra(field)["lane"] else "cells" if extra(field)["sweep"] else "-"
         default = getattr(defaults, name)
-        if isinstance(default, list) and len(default) > 4:
+        if isinstance(default, list) and len(default) > 4 and not isinstance(default[0], str):
             default = f"{default[0]:g} to {default[-1]:g}, {len(default)} values"
+        if isinstance(default, dict):
+            default = ", ".join(default) or "none"
         words = allowed(model, name).replace("|", "\\|")
         rows.append(f"| `{name}` | {extra(field)['unit']} | {default} | {words} | {sweep} | {field.description} |")
     return "\n".join(rows)

@@ -1,11 +1,11 @@
-"""A study as the product it stands for: settings, scenarios, cells, lanes and blocks of seeds."""
+"""A study as what it stands for: a product, or a union of products, of scenarios, cells, lanes and blocks of seeds."""
 
 from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from advdyn.study import layout
@@ -26,6 +26,39 @@ class Job:
     point: dict[str, Any]
 
 
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """One product of the union that a study is.
+
+    Attributes
+    ----------
+    cells, lanes
+        Swept parameter to its values.
+    count
+        Number of seeds.
+    """
+
+    cells: dict[str, list[Any]]
+    lanes: dict[str, list[Any]]
+    count: int
+
+
+@dataclass
+class Place:
+    """One cell: the values of its axes, all parameters it sets, the lane values that stand there, and its seeds."""
+
+    key: dict[str, Any]
+    sets: dict[str, Any]
+    lanes: dict[str, set[Any]] = field(default_factory=dict)
+    count: int = 0
+
+    def add(self, lanes: Mapping[str, Iterable[Any]], count: int) -> None:
+        """Lane values and seeds of one more grid that holds this cell."""
+        for name, values in lanes.items():
+            self.lanes.setdefault(name, set()).update(values)
+        self.count = max(self.count, count)
+
+
 @dataclass(frozen=True)
 class Sweep:
     """A validated study.
@@ -35,21 +68,19 @@ class Sweep:
     model
         The study's model class.
     settings
-        The model at the study's settings.
+        The model at the study's settings; a parameter that some grid does not sweep has its value there.
     scenarios
         Name of a scenario to the parameters it sets together.
-    cells, lanes
-        Swept parameter to its values, in canonical order.
-    count, block
-        Number of seeds, and how many of them one job takes.
+    grids
+        The products whose union the study is; a study file without ``grids`` is one.
+    block
+        How many seeds one job takes.
     """
 
     model: type[StudyModel]
     settings: StudyModel
     scenarios: dict[str, dict[str, Any]]
-    cells: dict[str, list[Any]]
-    lanes: dict[str, list[Any]]
-    count: int
+    grids: tuple[Grid, ...]
     block: int
 
     @property
@@ -59,17 +90,85 @@ class Sweep:
 
     # --- the grid -----------------------------------------------------------------------------
 
-    def axes(self, step: str) -> dict[str, list[Any]]:
+    @functools.cached_property
+    def cells(self) -> dict[str, list[Any]]:
+        """Swept cell parameter to all its values, in canonical order."""
+        return self._union([p.key for p in self._places], {n for p in self._places for n in p.key} - {"scenario"})
+
+    @functools.cached_property
+    def lanes(self) -> dict[str, list[Any]]:
+        """Swept lane parameter to all its values, in canonical order."""
+        found: dict[str, set[Any]] = {}
+        for place in self._places:
+            for name, values in place.lanes.items():
+                found.setdefault(name, set()).update(values)
+        return {n: self.model.ordered(n, found[n]) for n in self.model.fields() if n in found}
+
+    def _union(self, keys: list[dict[str, Any]], names: set[str]) -> dict[str, list[Any]]:
+        return {n: self.model.ordered(n, {key[n] for key in keys}) for n in self.model.fields() if n in names}
+
+    @functools.cached_property
+    def _places(self) -> list[Place]:
+        """The cells of the study, in canonical order, points that are the same system merged."""
+        cell_names = {n for grid in self.grids for n in grid.cells}
+        lane_names = {n for grid in self.grids for n in grid.lanes}
+        found: list[tuple[dict[str, Any], dict[str, Any], Grid, dict[str, list[Any]]]] = []
+        for grid in self.grids:
+            base = {n: getattr(self.settings, n) for n in self.model.fields() if n in cell_names}
+            lanes = {n: grid.lanes.get(n, [getattr(self.settings, n)]) for n in self.model.fields() if n in lane_names}
+            for scenario in self.scenarios or {"": {}}:
+                for values in itertools.product(*grid.cells.values()):
+                    cell = base | dict(zip(grid.cells, values, strict=True))
+                    sets = self.scenarios.get(scenario, {}) | cell
+                    for more, kept in self._merged(sets, lanes):
+                        key = ({"scenario": scenario} if scenario else {}) | cell
+                        found.append((key, more, grid, kept))
+        # a parameter that `same_as` sets, and that then varies over the study, is an axis too
+        touched = {n for _, sets, _, _ in found for n in sets} - {n for v in self.scenarios.values() for n in v}
+        values_of = {n: {sets.get(n, getattr(self.settings, n)) for _, sets, _, _ in found} for n in touched}
+        axes = cell_names | {n for n in touched if len(values_of[n]) > 1}
+        places: dict[tuple[Any, ...], Place] = {}
+        for key, sets, grid, kept in found:
+            own = {n: sets.get(n, getattr(self.settings, n)) for n in self.model.fields() if n in axes}
+            whole = ({"scenario": key["scenario"]} if "scenario" in key else {}) | own
+            place = places.setdefault(tuple(whole.items()), Place(whole, sets))
+            place.add(kept, grid.count)
+        ranks = {
+            n: {v: i for i, v in enumerate(vs)} for n, vs in self._union([p.key for p in places.values()], axes).items()
+        }
+        ranks["scenario"] = {name: i for i, name in enumerate(self.scenarios)}
+        return sorted(places.values(), key=lambda place: [ranks[n][v] for n, v in place.key.items()])
+
+    def _merged(
+        self, sets: dict[str, Any], lanes: dict[str, list[Any]]
+    ) -> Iterator[tuple[dict[str, Any], dict[str, list[Any]]]]:
+        """The cells that the lanes of one cell belong to, once points that are the same system are one."""
+        if self.model.same_as is StudyModel.same_as:
+            yield sets, lanes
+            return
+        for values in itertools.product(*lanes.values()):
+            lane = dict(zip(lanes, values, strict=True))
+            over = self.settings.model_copy(update=sets | lane).same_as()
+            yield sets | {n: v for n, v in over.items() if n not in lanes}, {n: [over.get(n, lane[n])] for n in lanes}
+
+    def axes(self, step: str) -> list[str]:
         """The cell axes a step depends on: those it or a step before it reads, and ``scenario`` if one of theirs."""
+        if self.model.steps[step].per not in ("cell", "block"):
+            return []
         reads = self.model.reads_before(step)
-        axes: dict[str, list[Any]] = {}
-        if any(name in reads for values in self.scenarios.values() for name in values):
-            axes["scenario"] = list(self.scenarios)
-        return axes | {name: values for name, values in self.cells.items() if name in reads}
+        scenario = any(name in reads for values in self.scenarios.values() for name in values)
+        return (["scenario"] if scenario else []) + [name for name in self.cells if name in reads]
 
     def cells_of(self, step: str) -> list[str]:
         """Path texts of the cells of a step, one for each combination of the axes it depends on."""
         return list(self._index[step])
+
+    def _place(self, step: str, cell: str) -> Place:
+        if cell not in self._index[step]:
+            raise ConfigError(
+                f"{self.name}: {step}: found cell {cell}, allowed: " + ", ".join(list(self._index[step])[:5])
+            )
+        return self._index[step][cell]
 
     def coordinates(self, step: str, cell: str) -> dict[str, Any]:
         """The values a cell's path text stands for.
@@ -79,51 +178,60 @@ class Sweep:
         ConfigError
             When the cell is not in the study.
         """
-        if cell not in self._index[step]:
-            raise ConfigError(
-                f"{self.name}: {step}: found cell {cell}, allowed: " + ", ".join(list(self._index[step])[:5])
-            )
-        return dict(self._index[step][cell])
+        return dict(self._place(step, cell).key)
 
     @functools.cached_property
-    def _index(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """Step -> path text of a cell -> its values."""
-        index: dict[str, dict[str, dict[str, Any]]] = {}
+    def _index(self) -> dict[str, dict[str, Place]]:
+        """Step -> path text of a cell -> the cell, projected on the axes of the step."""
+        index: dict[str, dict[str, Place]] = {}
         for step in self.model.steps:
-            axes = self.axes(step)
-            points = (dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values()))
-            index[step] = {layout.cell(point): point for point in points}
+            axes, found = self.axes(step), index.setdefault(step, {})
+            reads = self.model.reads_before(step)
+            for place in self._places:
+                key = {n: place.key[n] for n in axes}
+                name = layout.cell(key)
+                if name not in found:
+                    scenario = self.scenarios.get(key.get("scenario", ""), {})
+                    swept = {n: v for n, v in place.sets.items() if n in key or (n in reads and n not in scenario)}
+                    found[name] = Place(key, scenario | swept if axes else {})
+                found[name].add(place.lanes, place.count)
         return index
 
     def at(self, step: str, cell: str) -> StudyModel:
         """The model at a cell, lanes aside."""
-        values = self.coordinates(step, cell)
-        update = dict(self.scenarios[values.pop("scenario")]) if "scenario" in values else {}
-        return self.settings.model_copy(update=update | values)
+        return self.settings.model_copy(update=self._place(step, cell).sets)
 
     def blocks_of(self, step: str, cell: str) -> list[str]:
         """Path texts of the blocks of seeds that a cell of a step runs."""
-        runs = self.at(step, cell).seeds_of(list(range(self.count)))
+        place = self._place(step, cell)
+        runs = self.settings.model_copy(update=place.sets).seeds_of(list(range(place.count)))
         blocks = (runs[i : i + self.block] for i in range(0, len(runs), self.block))
         return [layout.block(block[0], block[-1]) for block in blocks]
 
     def point(self, step: str, cell: str = layout.WHOLE, block: str = "") -> dict[str, Any]:
         """The params of a job: what its step reads, as plain scalars and lists, in the order declared."""
-        model = self.at(step, cell)
+        model, lanes = self.at(step, cell), self._place(step, cell).lanes
+        if self.model.steps[step].per not in ("cell", "block"):
+            lanes = {}
         point: dict[str, Any] = {}
         for name in self.model.steps[step].reads:
             if name == "seeds":
                 point[name] = layout.seeds_in(block)
             else:
-                point[name] = self.lanes.get(name, getattr(model, name))
+                point[name] = self.model.ordered(name, lanes[name]) if name in lanes else getattr(model, name)
         return point
 
     def panels(self) -> list[str]:
         """Path texts of the panels: combinations of swept values that each get a figure of their own (not too many)."""
-        axes: dict[str, list[Any]] = {"scenario": list(self.scenarios)} if self.scenarios else {}
-        axes |= {k: v for k, v in (self.cells | self.lanes).items() if k not in self.model.within_panel}
-        first = itertools.islice(itertools.product(*axes.values()), MAX_PANELS)
-        return [layout.cell(dict(zip(axes, values, strict=True))) for values in first]
+        found: dict[str, None] = {}
+        for place in self._places:
+            key = {n: v for n, v in place.key.items() if n not in self.model.within_panel}
+            lanes = {n: self.model.ordered(n, place.lanes[n]) for n in place.lanes if n not in self.model.within_panel}
+            for values in itertools.product(*lanes.values()):
+                found[layout.cell(key | dict(zip(lanes, values, strict=True)))] = None
+                if len(found) == MAX_PANELS:
+                    return list(found)
+        return list(found)
 
     def jobs(self, step: str) -> Iterator[Job]:
         """Every job of a step."""
@@ -137,6 +245,23 @@ class Sweep:
             for cell in self.cells_of(step):
                 for block in self.blocks_of(step, cell) if per == "block" else [""]:
                     yield Job(step, cell, block, "", self.point(step, cell, block))
+
+    def before(self, step: str, cell: str = layout.WHOLE, block: str = "") -> dict[str, list[Job]]:
+        """The jobs of the steps before a step whose files one of its jobs reads, by step."""
+        found: dict[str, list[Job]] = {}
+        own = self.model.steps[step]
+        for name in own.after:
+            per = self.model.steps[name].per
+            if own.per == "study":
+                jobs = list(self.jobs(name))
+                if own.takes is not None and per in ("cell", "block"):
+                    kept = own.takes([(self.at(name, job.cell), job.block) for job in jobs])
+                    jobs = [job for job, keep in zip(jobs, kept, strict=True) if keep]
+                found[name] = jobs
+            else:
+                at = block if per == "block" else ""
+                found[name] = [Job(name, cell, at, "", self.point(name, cell, at))]
+        return found
 
     def all_jobs(self) -> Iterator[Job]:
         """Every job of the study."""

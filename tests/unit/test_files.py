@@ -160,6 +160,43 @@ def test_collection_makes_dimensions_of_cells_and_coordinates_of_settings(tmp_pa
         collect.read_parts(files, asked)
 
 
+def sparse(kind, n, eps, **extra):
+    data = xr.Dataset(
+        {"v": io.variable(("eps", "t"), np.array([[n + e, n + e] for e in eps]), "a value"),
+         "ok": io.variable(("eps",), np.ones(len(eps), np.int8), "a flag")},
+        {"eps": io.variable(("eps",), eps, "size")},
+    )  # fmt: skip
+    data.attrs = {"parameters": provenance.parameters({"rho": extra.get("rho", 2.0)}), "device": "cpu"}
+    return {"kind": kind, "n": n}, data
+
+
+def test_parts_that_are_no_product_are_put_where_their_coordinates_say():
+    parts = [sparse("wide", 1, [0.0]), sparse("wide", 2, [0.1, 0.3]), sparse("deep", 2, [0.2])]
+    study = collect.combine(parts, {"n": ["1", "dimension"], "rho": ["1", "distance"], "eps": ["1", "described"]})
+    assert dict(study.sizes) == {"kind": 2, "n": 2, "eps": 4, "t": 2}
+    assert study["kind"].values.tolist() == ["wide", "deep"]  # names in the order of the parts
+    assert study["eps"].values.tolist() == [0.0, 0.1, 0.2, 0.3]
+    assert study["eps"].attrs["long_name"] == "described"
+    assert study["v"].sel(kind="wide", n=2, eps=0.3).values.tolist() == [2.3, 2.3]
+    assert study["v"].sel(kind="deep", n=2, eps=0.2).values.tolist() == [2.2, 2.2]
+    assert int(study["v"].notnull().sum()) == 8
+    assert study["ok"].dtype == np.float32  # a flag can be missing
+    assert study["rho"].dims == ()
+
+
+def test_a_coordinate_that_differs_goes_along_the_axes_on_which_it_does():
+    parts = [sparse(kind, n, [0.0], rho=float(n)) for kind in ("wide", "deep") for n in (1, 2)]
+    study = collect.combine(parts, {"rho": ["1", "distance"]})
+    assert study["rho"].dims == ("n",)
+    assert study["rho"].values.tolist() == [1.0, 2.0]
+    assert study["ok"].dtype == np.int8
+
+
+def test_two_parts_for_one_place_are_an_error():
+    with pytest.raises(InputError, match="two parts hold the same place of v"):
+        collect.combine([sparse("wide", 1, [0.0, 0.1]), sparse("wide", 1, [0.1])], {})
+
+
 def test_collecting_nothing_is_an_error():
     with pytest.raises(InputError, match="no job of this kind has finished"):
         collect.combine([], {})

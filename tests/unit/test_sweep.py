@@ -223,3 +223,101 @@ def test_a_step_that_follows_another_runs_for_each_of_its_cells():
 
 def test_a_control_a_good_study_passes():
     assert build({}).count_jobs() == 4
+
+
+GRIDS = """\
+settings: {kind: a, n: 3}
+grids:
+  wide: {cells: {n: [1, 2]}, lanes: {x: [0.1, 0.2]}}
+  deep: {cells: {n: [2], kind: [a, b]}, lanes: {x: [0.3]}, seeds: 4}
+seeds: {count: 2, block: 2}
+"""
+
+
+def test_a_study_of_grids_is_their_union_and_what_two_of_them_hold_runs_once(tmp_path):
+    (tmp_path / "toy.yaml").write_text(GRIDS)
+    study = building.build(Toy, read(tmp_path / "toy.yaml"))
+    jobs = {(job.cell, job.block): job.point["x"] for job in study.jobs("run")}
+    assert jobs == {
+        ("kind~a/n~1", "seeds~0-1"): [0.1, 0.2],
+        ("kind~a/n~2", "seeds~0-1"): [0.1, 0.2, 0.3],  # in both: the lanes of both, the larger number of seeds
+        ("kind~a/n~2", "seeds~2-3"): [0.1, 0.2, 0.3],
+        ("kind~b/n~2", "seeds~0-1"): [0.3],
+        ("kind~b/n~2", "seeds~2-3"): [0.3],
+    }
+    assert study.cells == {"kind": ["a", "b"], "n": [1, 2]}  # n: 3 of the settings is at no point
+    assert study.lanes == {"x": [0.1, 0.2, 0.3]}
+    assert study.count_jobs() == len(list(study.all_jobs()))
+    for job in study.jobs("run"):
+        assert study.point("run", job.cell, job.block) == job.point
+    swapped = building.build(Toy, Tree({**read(tmp_path / "toy.yaml").data, "grids": dict(reversed(
+        read(tmp_path / "toy.yaml").data["grids"].items()))}, {}, "toy.yaml"))  # fmt: skip
+    assert [j.point for j in swapped.all_jobs()] == [j.point for j in study.all_jobs()]
+
+
+def test_an_override_changes_or_removes_one_grid(tmp_path):
+    (tmp_path / "toy.yaml").write_text(GRIDS)
+    over = Tree({"grids": {"deep": None, "wide": {"lanes": {"x": [0.4]}}}}, {}, "over.yaml")
+    study = building.build(Toy, read(tmp_path / "toy.yaml").updated(over))
+    assert {job.cell: job.point["x"] for job in study.jobs("run")} == {"n~1": [0.4], "n~2": [0.4]}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("grids: {g: {cell: {n: [1]}}}", 1, r"grids.g.cell: found an unknown key, allowed: cells, lanes, seeds.*did you mean cells"),
+        ("grids:\n  g: [1]", 2, r"grids.g: found \[1\], allowed: a mapping of cells, lanes, seeds"),
+        ("grids:\n  g: {cells: {n: [0]}}", 2, r"grids.g.cells.n: found 0, allowed: an integer >= 1"),
+        ("grids:\n  g: {lanes: {n: [1]}}", 2, r"grids.g.lanes.n: found a parameter that cannot be a lane"),
+        ("cells: {n: [1]}\ngrids:\n  g: {cells: {n: [2]}}", 3, r"grids.g.cells.n: found a parameter that is also in cells"),
+        ("grids:\n  g: {cells: {x: [0.1]}}\n  h: {lanes: {x: [0.1]}}", 3, r"grids.h.lanes.x: found a parameter that is also in cells of grid g"),
+        ("seeds: {count: 4, block: 2}\ngrids:\n  g: {seeds: 3}", 3, r"grids.g.seeds: found 3, allowed: a multiple of seeds.block = 2"),
+        ("grids:\n  g: {lanes: {x: [0.95], y: [0.0]}}", 2, r"grids.g.lanes.y: found 0 with x > 0.9, allowed: y > 0 there"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_grid_is_one_line(tmp_path, text, line, says):
+    file = tmp_path / "toy.yaml"
+    file.write_text(text + "\n")
+    with pytest.raises(ConfigError, match=says) as caught:
+        building.build(Toy, read(file))
+    assert str(caught.value).startswith(f"{file}:{line}: ")
+
+
+class Merging(Toy):
+    """A study in which y has no meaning where kind is plain, and y = 0 is the plain kind."""
+
+    steps: ClassVar[Mapping[str, Step]] = {
+        "train": Step(("y", "kind", "n", "seeds"), "block"),
+        "test": Step(("times", "seeds"), "block", after=("train",)),
+        "compare": Step(("times",), after=("train",), takes=lambda jobs: [m.n == 2 for m, _ in jobs]),
+    }
+
+    def same_as(self):
+        return {"kind": "plain", "y": 0.0} if self.kind == "plain" or self.y == 0 else {}
+
+
+def merging(data):
+    return building.build(Merging, Tree(data, {}, "toy.yaml"))
+
+
+def test_points_that_are_the_same_system_run_once_as_lanes():
+    study = merging({"cells": {"kind": ["plain", "other"]}, "lanes": {"y": [0.0, 1.0, 2.0]}})
+    assert {job.cell: job.point["y"] for job in study.jobs("train")} == {"kind~plain": [0.0], "kind~other": [1.0, 2.0]}
+
+
+@pytest.mark.parametrize("section", ["cells", "settings"])
+def test_points_that_are_the_same_system_run_once_as_cells(section):
+    data = {"cells": {"kind": ["plain", "other"]}}
+    data.setdefault(section, {})["y"] = [0.0, 1.0] if section == "cells" else 1.0
+    study = merging(data)
+    found = {job.cell: (job.point["kind"], job.point["y"]) for job in study.jobs("train")}
+    assert found == {"y~0/kind~plain": ("plain", 0.0), "y~1/kind~other": ("other", 1.0)}  # what varies is an axis
+
+
+def test_a_step_of_the_whole_study_reads_the_jobs_it_takes():
+    study = merging({"cells": {"n": [1, 2], "kind": ["plain", "other"]}, "seeds": {"count": 4, "block": 2}})
+    before = study.before("compare")["train"]
+    assert {(job.point["n"], job.point["kind"]) for job in before} == {(2, "plain"), (2, "other")}
+    assert len(before) == 4  # both blocks
+    (one,) = study.before("test", "y~1/kind~other/n~1", "seeds~2-3")["train"]
+    assert (one.cell, one.block) == ("y~1/kind~other/n~1", "seeds~2-3")

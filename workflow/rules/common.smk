@@ -75,7 +75,7 @@ def need(study, step):
     """Resources of a rule, from its problem's size; a retry asks for more."""
 
     def cost(wildcards):
-        if RUN.studies[study].model.steps[step].per not in ("cell", "block"):
+        if not RUN.studies[study].model.steps[step].reads:
             return RUN.studies[study].cost(step, {})
         return RUN.studies[study].cost(step, point_of(study, step)(wildcards))
 
@@ -87,7 +87,7 @@ def need(study, step):
 
     def gpu(wildcards):
         model = RUN.studies[study].model
-        if model.steps[step].per not in ("cell", "block"):
+        if not model.steps[step].reads:
             return 0
         return gpus() if model.steps[step].gpu(point_of(study, step)(wildcards)) else 0
 
@@ -107,13 +107,14 @@ class Collection:
     """What is collected of a study: of each step the files, and what they must be made from.
 
     ``made_by`` maps every step whose files are asked for, directly or as sources, to (rule, path pattern); the
-    steps in ``parts`` are collected. With ``data`` the steps without a step before them are made from the study's
-    data set.
+    steps in ``parts`` are collected. With ``data`` the steps are made from the study's data set; ``files`` says which
+    of the user's own files a step is made from at a cell, besides.
     """
 
-    def __init__(self, study, made_by, parts, data=False):
-        self.study, self.made_by, self.data = study, made_by, data
+    def __init__(self, study, made_by, parts, data=False, files=lambda step, model: []):
+        self.study, self.made_by, self.data, self.files = study, made_by, data, files
         self.sweep = RUN.studies[study]
+        self.known = {}
         self.point = {
             "parts": {},
             "parameters": self.sweep.model.described(),
@@ -134,7 +135,7 @@ class Collection:
                 "code": self.code(step),
                 "cells": [self.sweep.coordinates(step, job.cell) for job in kept],
                 "digests": [provenance.digest(job.point) for job in kept],
-                "sources": [self.sources(step, job.cell) for job in kept],
+                "sources": [self.sources(step, job.cell, job.block) for job in kept],
             }
             found, planned = found + len(kept), planned + len(jobs)
         if RUN.partial:
@@ -153,8 +154,31 @@ class Collection:
         """The digest of the code that makes a step's files."""
         return code_digest_of(self.made_by[step][0])
 
-    def sources(self, step, cell):
-        """The identities of the files that a step's file at a cell is made from, in the order its script names them."""
+    def before(self, step, name, suffix=".nc"):
+        """An input function: the files of the step ``name`` that a job of ``step`` reads."""
+
+        def files(wildcards):
+            cell = wildcards.get("cell", layout.WHOLE)
+            found = self.sweep.before(step, cell, wildcards.get("block", ""))
+            return [
+                self.file(name, job).removesuffix(".nc") + suffix for job in found[name]
+            ]
+
+        return files
+
+    def own(self, step):
+        """An input function: the user's own files that a job is made from."""
+
+        def files(wildcards):
+            cell = wildcards.get("cell", layout.WHOLE)
+            return self.files(step, self.sweep.at(step, cell))
+
+        return files
+
+    def sources(self, step, cell, block=""):
+        """The identities of the files that a step's file is made from, in the order its script names them."""
+        if (step, cell, block) in self.known:
+            return self.known[step, cell, block]
         found = []
         if self.data:
             name = self.sweep.settings.dataset
@@ -162,13 +186,14 @@ class Collection:
             found.append(
                 provenance.identity(provenance.digest(dataset_point_of(name)), code)
             )
-        for before in self.sweep.model.steps[step].after:
-            point = provenance.digest(self.sweep.point(before, cell))
-            found.append(
-                provenance.identity(
-                    point, self.code(before), self.sources(before, cell)
-                )
-            )
+        for before, jobs in self.sweep.before(step, cell, block).items():
+            for job in jobs:
+                point = provenance.digest(job.point)
+                of = self.sources(before, job.cell, job.block)
+                found.append(provenance.identity(point, self.code(before), of))
+        for file in self.files(step, self.sweep.at(step, cell)):
+            found.append(provenance.content(file))
+        self.known[step, cell, block] = found
         return found
 
     def asked(self):
