@@ -5,6 +5,7 @@
 # make partial        after failed jobs: collect and draw what is there, marked as partial
 # make clean-stale    list files that no study plans any more; DELETE=1 removes them
 # make report         the report of a finished run, and where everything is
+# make peers          other attack libraries beside the environment, only for comparison with them in the tests
 # make test-unit      the tests that do not run snakemake;  make lint, format, schemas, bench, pins
 
 PYTHON ?= python3
@@ -14,10 +15,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
+PEERS := $(shell sed -n 's/==.*//p' envs/requirements-peers.txt)
 PINS := envs/requirements-dev.txt envs/requirements.txt envs/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help env run report partial plan clean-stale test test-unit lint format schemas pins bench
+.PHONY: help env run report partial plan clean-stale test test-unit peers lint format schemas pins bench
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -57,6 +59,10 @@ test: env
 test-unit: env
 	$(BIN)/python -m pytest -m "not workflow"
 
+# Without their dependencies: some would pull a torchvision that this torch has no build for.
+peers: env
+	$(BIN)/python -m pip install --quiet --no-deps -r envs/requirements-peers.txt
+
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -73,8 +79,8 @@ schemas: env
 	$(BIN)/python -m advdyn.study.schema
 
 bench: env
-	for b in ode simulation linear workflow; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+	for b in ode simulation linear attacks training workflow; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 pins: env
 	(echo "# Every package of the environment, direct or not, as it was tested; regenerate with \`make pins\`."; \
-	 $(BIN)/python -m pip freeze | sed 's/+[a-z0-9]*$$//') > envs/constraints.txt
+	 $(BIN)/python -m pip freeze $(addprefix --exclude ,$(PEERS)) | sed 's/+[a-z0-9]*$$//') > envs/constraints.txt
