@@ -10,6 +10,7 @@ import xarray as xr
 
 from advdyn import io, provenance
 from advdyn.mixture.model import Model
+from advdyn.robustness.model import FIGURES
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = [str(ROOT / "advdyn" / "io.py")]
@@ -183,4 +184,5 @@ def test_every_script_is_called_by_a_test_here():
     tested = "".join(file.read_text() for file in Path(__file__).parent.glob("test_*.py"))
     scripts = {file.stem for file in (ROOT / "scripts").glob("*.py")}
     plots = {f"plot_logistic_{kind}" for kind in ("weights", "outputs", "errors", "example")}
+    plots |= {f"plot_robustness_{kind}" for kind in FIGURES}  # test_robustness_figures
     assert {s for s in scripts - plots if f'"{s}"' not in tested} == set()

@@ -1,0 +1,264 @@
+"""The parameters and steps of the study `robustness`."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from math import prod
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from advdyn.attacks.attack import Attack
+from advdyn.errors import InputError
+from advdyn.robustness import names
+from advdyn.study.model import Cost, Step, StudyModel, parameter
+
+TRAININGS = (
+    "standard", "fgsm", "fgsm-minmax", "pgd", "sign-noise", "uniform-noise", "random-eps", "nonrobust",
+)  # fmt: skip
+Training = Literal[
+    "standard", "fgsm", "fgsm-minmax", "pgd", "sign-noise", "uniform-noise", "random-eps", "nonrobust"
+]  # fmt: skip
+OPTIMISER = ("optimiser", "learning_rate", "momentum", "weight_decay", "batch")
+RUNNING = ("root", "device", "dtype")
+FIGURE = Cost(8.0, 450.0, 2.0)
+FIGURES = (
+    "curves", "confidence", "training_eps", "capacity", "regularisation", "linearity", "rays", "transfer", "gallery",
+    "filters", "scale", "masking",
+)  # fmt: skip
+
+ATTACKS: dict[str, dict[str, Any]] = {
+    "fgsm": {},
+    "fgsm-predicted": {"label": "predicted"},
+    "bim": {"steps": 10},
+    "pgd": {"initialisation": "uniform", "steps": 10, "step": 0.25},
+    "targeted": {"objective": "output", "steps": 10, "step": 0.25},
+    "sign-noise": {"initialisation": "sign", "steps": 0},
+    "uniform-noise": {"initialisation": "uniform", "steps": 0},
+    "fgm-l2": {"norm": "l2"},
+    "pgd-l2": {"norm": "l2", "initialisation": "uniform", "steps": 10, "step": 0.25},
+    "sign-noise-l2": {"norm": "l2", "initialisation": "sign", "steps": 0},
+}
+
+
+def lanes_in(point: Mapping[str, Any]) -> int:
+    """The number of networks a job trains."""
+    return prod(len(point[name]) for name in ("eps_train", "seeds") if isinstance(point.get(name), list))
+
+
+def compared(jobs: Sequence[tuple["Model", str]]) -> list[bool]:
+    """The trained files between which transfer is measured and of which pictures are made.
+
+    The first block of seeds of each pair (model, training) listed under ``compared`` and ``compared_trainings`` (of
+    all, where a study has none of them), at the largest number of training images; of other axes the first value.
+    """
+    first = min(block for _, block in jobs)
+    for listed in (True, False):
+        chosen: dict[tuple[str, str], int] = {}
+        for i, (model, block) in enumerate(jobs):
+            wanted = model.model in model.compared and model.training in model.compared_trainings
+            if block != first or (listed and not wanted):
+                continue
+            at = chosen.setdefault((model.model, model.training), i)
+            if model.n_train > jobs[at][0].n_train:
+                chosen[model.model, model.training] = i
+        if chosen:
+            kept = set(list(chosen.values())[:COMPARED])
+            return [i in kept for i in range(len(jobs))]
+    return [False] * len(jobs)
+
+
+COMPARED = 12  # runs compared at most: transfer goes over all pairs
+
+
+def training_cost(point: Mapping[str, Any]) -> Cost:
+    """Forward and backward passes through the images, at the rates measured in benchmarks/training.py."""
+    passes = {"standard": 1.0, "sign-noise": 2.0, "uniform-noise": 2.0, "fgsm-minmax": 2.0, "nonrobust": 2.0}
+    passes |= {"pgd": 1.0 + point["train_steps"]}
+    kind = names.parse(point["model"])
+    weights = 1e3 * max(kind.width, 10) + max(0, kind.depth - 1) * kind.width**2 if kind.kind != "own" else 1e6
+    updates = max(point["epochs"] * point["n_train"] / point["batch"], point["least_updates"])
+    one = updates * (8e-4 + point["batch"] * 6e-11 * weights) * passes.get(point["training"], 3.0)
+    return Cost(3 + 0.8 * one * lanes_in(point), 700 + 0.01 * point["n_train"], 1.0 * lanes_in(point))
+
+
+def attack_cost(point: Mapping[str, Any]) -> Cost:
+    """Gradients of all attacks, eps and restarts."""
+    specs = [Attack.from_settings(name, spec) for name, spec in point["attacks"].items()]
+    images = point["n_test"] or 10_000
+    eps = {"linf": len(point["eps_linf"]), "l2": len(point["eps_l2"])}
+    gradients = sum(max(1, a.steps) * a.restarts * eps[a.norm] for a in specs) * len(point["clip"])
+    return Cost(3 + 8e-6 * gradients * images * len(point["seeds"]), 700 + 0.05 * images, 1.0)
+
+
+def surrogate_cost(point: Mapping[str, Any]) -> Cost:
+    """Passes through the bundled images, for a dozen targets of a few seeds."""
+    return Cost(5 + 3 * point["surrogate_epochs"], 800.0, 20.0)
+
+
+def transfer_cost(point: Mapping[str, Any]) -> Cost:
+    """All pairs of a dozen networks, on the images attacked."""
+    return Cost(8 + 4e-3 * (point["n_test"] or 10_000), 800.0)
+
+
+class Model(StudyModel):
+    """Networks under attack, standard and adversarially trained (Srihari; Straat)."""
+
+    name: ClassVar[str] = "robustness"
+    data_sources: ClassVar[tuple[str, ...]] = ("bundled", "directory", "download", "npz")
+    within_panel: ClassVar[tuple[str, ...]] = ("model", "training", "eps_train", "n_train")
+    steps: ClassVar[Mapping[str, Step]] = {
+        "train": Step(
+            ("model", "training", "eps_train", "n_train", "clip_train", "mix", "train_steps", "train_step", *OPTIMISER,
+             "epochs", "least_updates", "early_stopping", "patience", *RUNNING, "seeds"),
+            "block", training_cost, gpu=lambda _: True,
+        ),
+        "attack": Step(
+            ("attacks", "eps_linf", "eps_l2", "clip", "n_test", "iterated_seeds", "linearity_images",
+             "minimum_images", "fooling_starts", *RUNNING, "seeds"),
+            "block", attack_cost, after=("train",), gpu=lambda _: True,
+        ),
+        "train_surrogate": Step(
+            ("surrogate", "surrogate_epochs", "eps_reference", *OPTIMISER, *RUNNING),
+            cost=surrogate_cost, after=("train",), gpu=lambda _: True, takes=compared,
+        ),
+        "transfer": Step(
+            ("transfer_attack", "eps_linf", "eps_reference", "n_test", *RUNNING),
+            cost=transfer_cost, after=("train", "train_surrogate"), gpu=lambda _: True, takes=compared,
+        ),
+        "scale": Step(
+            ("scaled_models", "resolutions", "scaled_seeds", "n_train", "epochs", "least_updates", *OPTIMISER,
+             "n_test", *RUNNING),
+            cost=lambda _: Cost(30.0, 900.0), gpu=lambda _: True,
+        ),
+        "illustrate": Step(
+            ("transfer_attack", "eps_reference", *RUNNING),
+            cost=lambda _: Cost(15.0, 700.0, 5.0), after=("train",), takes=compared,
+        ),
+        "collect": Step(cost=lambda _: Cost(6.0, 900.0, 5.0)),
+        "assess": Step(cost=lambda _: Cost(6.0, 700.0)),
+        **{f"plot_{kind}": Step(cost=lambda _: FIGURE) for kind in FIGURES},
+    }  # fmt: skip
+
+    dataset: str = parameter("mnist", "data set, by its name in the configuration", sweep=False)
+    modules: dict[str, str] = parameter(
+        {}, "networks of your own: name to the Python file that defines build(shape, classes)", sweep=False
+    )
+    model: str = parameter(
+        "mlp-128", "network: softmax, mlp-<width>, mlp-<width>x<depth>, cnn, or a name under modules"
+    )
+    training: Training = parameter("standard", "training method")
+    eps_train: float = parameter(
+        0.1, "l_inf length of the training attack or noise", "pixel range", ge=0, le=1, lane=True
+    )
+    n_train: int = parameter(3500, "training images, the first so many", ge=2)
+    clip_train: bool = parameter(True, "whether attacked training images are clipped to the pixel range")
+    mix: float = parameter(
+        0.5, "weight a of the clean loss in a J(x) + (1-a) J(x + delta), where it is mixed", ge=0, lt=1
+    )
+    train_steps: int = parameter(5, "steps of the attack of PGD training", ge=1)
+    train_step: float = parameter(0.5, "its step size", "eps_train", gt=0)
+    optimiser: Literal["sgd", "adam"] = parameter("adam", "optimiser")
+    learning_rate: float = parameter(1e-3, "learning rate", gt=0)
+    momentum: float = parameter(0.9, "momentum of sgd", ge=0, lt=1)
+    weight_decay: float = parameter(0.0, "weight penalty l2/2 |w|^2 added to the gradient", ge=0)
+    batch: int = parameter(100, "images of one update", ge=1)
+    epochs: int = parameter(10, "passes through the training images", ge=1)
+    least_updates: int = parameter(0, "updates at least: more epochs are added until so many are made", ge=0)
+    early_stopping: Literal["none", "clean", "adversarial"] = parameter(
+        "none", "validation error whose best epoch is kept: without attack, or under FGSM at eps_train"
+    )
+    patience: int = parameter(5, "epochs without improvement after which early stopping stops", ge=1)
+
+    attacks: dict[str, dict[str, Any]] = parameter(
+        ATTACKS,
+        "table of attacks: name to objective, norm, initialisation, steps, step, step_unit, restarts, label",
+        sweep=False,
+    )
+    eps_linf: list[float] = parameter(
+        [0.0, 0.007, 2 / 255, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3],
+        "attack lengths in the l_inf norm", "pixel range", sweep=False, min_length=2,
+    )  # fmt: skip
+    eps_l2: list[float] = parameter(
+        [0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0], "attack lengths in the l_2 norm", "pixel range", sweep=False, min_length=2
+    )
+    clip: list[bool] = parameter(
+        [True, False], "whether attacked images are clipped to the pixel range; both are measured", sweep=False,
+        min_length=1,
+    )  # fmt: skip
+    n_test: int = parameter(
+        0, "test images attacked, the first so many; 0: all. The error without attack is of all", sweep=False, ge=0
+    )
+    iterated_seeds: int = parameter(
+        2, "seeds under attacks of more than one step, the first ones; the others only under single steps", sweep=False,
+        ge=1,
+    )  # fmt: skip
+    linearity_images: int = parameter(200, "images on which linearity is measured; 0: none", sweep=False, ge=0)
+    minimum_images: int = parameter(100, "images whose smallest eps is sought; 0: none", sweep=False, ge=0)
+    fooling_starts: int = parameter(5, "noise images driven towards each class; 0: none", sweep=False, ge=0)
+
+    compared: list[str] = parameter(
+        ["softmax", "mlp-128", "cnn"],
+        "models between which transfer is measured and of which pictures are made",
+        sweep=False, min_length=1,
+    )  # fmt: skip
+    compared_trainings: list[Training] = parameter(
+        ["standard", "fgsm", "pgd"], "their training methods", sweep=False, min_length=1
+    )
+    eps_reference: float = parameter(
+        0.1, "attack length at which models are compared and shown", "pixel range", sweep=False, gt=0
+    )
+    transfer_attack: dict[str, Any] = parameter({}, "attack that is transferred, as in attacks", sweep=False)
+    surrogate: str = parameter("mlp-128", "network of the surrogates", sweep=False)
+    surrogate_epochs: int = parameter(10, "passes through the images with the target's labels", sweep=False, ge=1)
+    scaled_models: list[str] = parameter(
+        ["softmax", "mlp-128"], "networks trained at several resolutions", sweep=False, min_length=1
+    )
+    resolutions: list[int] = parameter(
+        [7, 14, 28, 56], "sides of the images they are trained on", "pixel", sweep=False, min_length=1
+    )
+    scaled_seeds: int = parameter(3, "seeds at each of them", sweep=False, ge=1)
+    dtype: Literal["float32", "float64"] = parameter("float32", "precision of training and attacks", sweep=False)
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        for name, file in self.modules.items():
+            if names.parse(name).kind != "own":
+                raise ValueError(f"modules.{name}: found the name of a built-in network, allowed: another name")
+            if not Path(file).is_file():
+                raise ValueError(f"modules.{name}: found {file!r}, allowed: an existing Python file")
+        try:
+            names.parse(self.model, self.modules)
+        except InputError as error:
+            raise ValueError(str(error)) from None
+        for key, found in [("surrogate", self.surrogate), *(("scaled_models", name) for name in self.scaled_models)]:
+            if names.parse(found).kind == "own":  # it has to fit images of any size
+                raise ValueError(f"{key}: found {found!r}, allowed: softmax, mlp-<width>, mlp-<width>x<depth>, cnn")
+        return self
+
+    @model_validator(mode="after")
+    def _attackable(self) -> Self:
+        if not self.attacks:
+            raise ValueError("attacks: found none, allowed: at least one attack")
+        for name, spec in [*self.attacks.items()]:
+            try:
+                Attack.from_settings(name, spec)
+            except InputError as error:
+                raise ValueError(str(error).replace("attacks: ", "attacks.", 1)) from None
+        try:
+            Attack.from_settings("transfer_attack", self.transfer_attack)
+        except InputError as error:
+            raise ValueError(str(error).replace("attacks: ", "", 1)) from None
+        for key in ("eps_linf", "eps_l2", "resolutions"):
+            values = getattr(self, key)
+            if any(b <= a for a, b in pairwise(values)) or values[0] < 0:
+                raise ValueError(f"{key}: found {values}, allowed: increasing values >= 0")
+        if len(set(self.clip)) < len(self.clip):
+            raise ValueError(f"clip: found {self.clip}, allowed: true and false, each once")
+        return self
+
+    def same_as(self) -> dict[str, Any]:
+        """Standard training knows no eps_train, and any training at eps_train 0 is standard training."""
+        if self.training == "standard" or self.eps_train == 0:
+            return {"training": "standard", "eps_train": 0.0}
+        return {}
