@@ -11,6 +11,7 @@ from advdyn.study.model import StudyModel
 STUDIES = {
     "mixture": "advdyn.mixture.model",
     "logistic": "advdyn.logistic.model",
+    "robustness": "advdyn.robustness.model",
 }
 
 

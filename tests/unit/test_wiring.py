@@ -28,14 +28,22 @@ def rule_of(study, step):
 
 STEPS = {rule_of(s, step): (s, step) for s in registry.STUDIES for step in registry.model_of(s).steps}
 
-# The function that a rule hands its params to, where it takes them as **point.
+# The functions that a rule hands its params to, and what they take besides.
 FUNCTIONS = {
     "simulate_mixture": ("advdyn.mixture.simulation", "run", ()),
     "integrate_mixture": ("advdyn.mixture.theory", "run", ()),
     "scale_mixture": ("advdyn.mixture.finite_size", "run", ()),
     "train_logistic": ("advdyn.logistic.training", "run", ("images",)),
     "evaluate_logistic": ("advdyn.logistic.evaluation", "run", ("trained", "images")),
-}
+    "train_robustness": ("advdyn.robustness.training", "run", ("images", "module_file")),
+    "attack_robustness": ("advdyn.robustness.evaluation", "run", ("trained", "networks", "images")),
+    "train_robustness_surrogate": ("advdyn.robustness.transfer", "compared surrogates", ("files", "compared", "images")),
+    "transfer_robustness": (
+        "advdyn.robustness.transfer", "compared run", ("files", "compared", "surrogates", "images")
+    ),
+    "scale_robustness": ("advdyn.robustness.scale", "run", ("images",)),
+    "illustrate_robustness": ("advdyn.robustness.illustrate", "run", ("compared", "images")),
+}  # fmt: skip
 
 
 def test_every_rule_is_a_step_of_a_model_a_data_rule_or_the_ledger():
@@ -83,10 +91,12 @@ def test_the_params_of_every_job_are_plain(files, monkeypatch):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_step_reads_what_its_function_takes(name):
-    module, function, given = FUNCTIONS[name]
+    module, functions, given = FUNCTIONS[name]
     study, step = STEPS[name]
-    signature = [p for p in inspect.signature(getattr(import_module(module), function)).parameters if p not in given]
-    assert set(signature) == set(registry.model_of(study).steps[step].reads)
+    signatures = [inspect.signature(getattr(import_module(module), f)).parameters for f in functions.split()]
+    assert {p for signature in signatures for p in signature} - set(given) == set(
+        registry.model_of(study).steps[step].reads
+    )
 
 
 def test_every_step_that_reads_is_compared_with_its_function():

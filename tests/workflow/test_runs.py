@@ -42,10 +42,10 @@ def test_a_whole_run_leaves_data_figures_ledger_and_report(smoke):
     checkout = smoke[0]
     results = checkout.folder / "results-smoke"
     ledger = pd.read_csv(results / "claims.csv")
-    assert set(ledger["study"]) == {"mixture", "logistic"}
+    assert set(ledger["study"]) == {"mixture", "logistic", "robustness"}
     study = xr.load_dataset(results / "mixture" / "mixture.nc")
     assert {"prior", "eps_train", "simulator", "seed", "alpha", "order", "eps"} <= set(study.dims)
-    for name in ("mixture", "logistic"):
+    for name in ("mixture", "logistic", "robustness"):
         attributes = xr.load_dataset(results / name / f"{name}.nc").attrs
         assert {"device", "dtype", "parameters", "code", "versions"} <= set(attributes)
         assert attributes["device"] == "cpu"
