@@ -47,7 +47,14 @@ class Members:
         return len(self.weight)
 
 
-def binary(members: Members, x: Tensor, tau: Tensor, orders: Sequence[np.ndarray] | np.ndarray, batch: int) -> Members:
+def binary(
+    members: Members,
+    x: Tensor,
+    tau: Tensor,
+    orders: Sequence[np.ndarray] | np.ndarray,
+    batch: int,
+    losses: Tensor | None = None,
+) -> Members:
     """Train binary linear models by SGD on softplus(eps |w|_1 - tau (w.x + b)), the loss of their FGSM examples.
 
     Parameters
@@ -61,6 +68,8 @@ def binary(members: Members, x: Tensor, tau: Tensor, orders: Sequence[np.ndarray
         Order of the images in each epoch, shared by all models or of each its own; as many updates as whole batches.
     batch
         Images of an update.
+    losses : (size,)
+        Where given, the mean loss of each update is added to it.
 
     Returns
     -------
@@ -86,12 +95,17 @@ def binary(members: Members, x: Tensor, tau: Tensor, orders: Sequence[np.ndarray
         reach = eps * torch.abs(weight, out=size).sum(1, keepdim=True)  # vector_norm takes three times as long
         if rows.ndim == 1:
             # one batch for all models: exponent = eps |w|_1 - margin
-            sigma = torch.addmm(reach, weight, seen.T, alpha=-1).addcmul_(bias, t, value=-1).sigmoid_().mul_(share)
+            exponent = torch.addmm(reach, weight, seen.T, alpha=-1).addcmul_(bias, t, value=-1)
+            if losses is not None:
+                losses += torch.nn.functional.softplus(exponent).mean(1)
+            sigma = exponent.sigmoid_().mul_(share)
             weight.addmm_(sigma, seen)
             bias.addmm_(sigma, t[:, None])
         else:
             seen, t = seen.view(members.size, batch, -1), t.view(members.size, batch)
             margin = torch.bmm(seen, weight[:, :, None])[:, :, 0].addcmul_(bias, t)
+            if losses is not None:
+                losses += torch.nn.functional.softplus(reach - margin).mean(1)
             sigma = (reach - margin).sigmoid_().mul_(share)
             weight.unsqueeze(1).baddbmm_(sigma[:, None], seen)
             bias += (sigma * t).sum(1, keepdim=True)

@@ -320,6 +320,46 @@ def test_one_batch_of_all_runs_is_the_loop(name, model, monkeypatch):
     assert not torch.equal(vector(together[0]), vector(together[1]))
 
 
+TWO = pictures(classes=2, blur=0.5)
+PLAIN = {"model": "softmax", "optimiser": "sgd", "momentum": 0.0, "clip_train": False, "learning_rate": 0.05}
+
+
+@pytest.mark.parametrize("name", ["standard", "fgsm-minmax"])
+def test_linear_models_of_two_classes_train_as_one_batch_like_the_loop(name, monkeypatch):
+    """All runs of a seed at once, on the closed form: 1e-10 in double precision, and every number of the record."""
+    asked = {**PLAIN, "training": name, "dtype": "float64", "eps_train": [0.0, 0.05, 0.2], "seeds": [0, 3]}
+    data = replace(TWO, x_train=TWO.x_train.astype(float), x_validation=TWO.x_validation.astype(float))
+    calls, binary = [], training.linear_batch.binary
+    monkeypatch.setattr(training.linear_batch, "binary", lambda *a: calls.append(a[0].size) or binary(*a))
+    together, made = trained(data, **asked)
+    assert calls == [3] * 6  # three sizes at once, for each of two seeds and three epochs
+    monkeypatch.setattr(training, "closed_form", lambda *_: False)
+    apart, looped = trained(data, **asked)
+    for one, other in zip(made, looped, strict=True):
+        assert torch.allclose(vector(one), vector(other), rtol=0, atol=1e-10)
+    for key in ("train_loss", "validation_error", "validation_adversarial_error", "train_error", "updates"):
+        np.testing.assert_allclose(together[key], apart[key], atol=1e-9, err_msg=key)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"optimiser": "adam"}, {"momentum": 0.9}, {"weight_decay": 0.1}, {"clip_train": True}, {"training": "fgsm"},
+        {"training": "nonrobust"}, {"training": "pgd"}, {"early_stopping": "clean"}, {"model": "mlp-8"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_has_no_closed_form_is_looped(changed, monkeypatch):
+    monkeypatch.setattr(training, "_closed_form", lambda *_: pytest.fail("no closed form"))
+    trained(TWO, **{**PLAIN, "training": "fgsm-minmax", "eps_train": [0.05, 0.1], **changed})
+
+
+def test_a_diverged_run_of_the_closed_form_is_marked_and_the_others_go_on():
+    found, _ = trained(TWO, **{**PLAIN, "training": "fgsm-minmax", "eps_train": [0.0, 1e6], "learning_rate": 0.1})
+    assert found["diverged"].values[:, 0].tolist() == [0, 1]
+    assert np.isfinite(found["train_error"].values[0, 0])
+
+
 def test_what_cannot_be_one_batch_is_known():
     x = torch.rand(2, 4)
     plain = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
