@@ -18,6 +18,7 @@ def main(snakemake):
         )
         settings = {name: value for name, value in point.items() if name != "eps_reference"}
         found = transfer.run(compared, (about, surrogates), images, **settings)
+        found = found.assign_attrs({name: made_with[name] for name in ("surrogate", "surrogate_epochs")})
         io.write(found, snakemake.output[0], point, given.code, [given.data, *given.record, given.surrogates])
 
 

@@ -65,6 +65,7 @@ class Numbers:
         self.half = HALF[kind]
         self.gradient = 20.0 / HALF[kind] * 0.05
         self.linear = 0.3 if kind != "softmax" else 0.0
+        self.bend = 0.15 if kind != "softmax" else np.inf  # eps at which half of the margins leave their tangents
         self.masked = False
         if training in NOISES:
             self.clean *= 0.99
@@ -77,6 +78,7 @@ class Numbers:
             self.half = self.half + gain * min(eps_train, 0.2)
             self.gradient *= 0.3
             self.linear = 1.5 if kind != "softmax" else 0.0
+            self.bend = 0.05 if kind != "softmax" else np.inf
             self.masked = training == "fgsm-minmax" and eps_train >= 0.2
 
     def bound(self, eps, norm="linf", box=True):
@@ -117,8 +119,8 @@ def study(points=None, seeds=4, iterated_seeds=3, clip=(True, False), reference=
         "target_rate": ("attack", "eps", "clip"), "bound": ("norm", "eps", "clip"), "masking": ("clip",),
         "masking_gap": ("clip",), "masking_drop": ("clip",), "clean_error": (), "train_error": (),
         "gradient_l1": ("where",), "gradient_l2": ("where",), "linearity": ("eps",), "margin_shift": ("eps",),
-        "linear_range": (), "minimum_eps": ("norm", "quantile"), "fooling_share": (), "fooling_steps": (),
-        "fooling_confidence": (),
+        "linear_share": ("eps",), "linear_range": (), "minimum_eps": ("norm", "quantile"), "fooling_share": (),
+        "fooling_start_share": (), "fooling_steps": (), "fooling_confidence": (),
     }  # fmt: skip
     length = {"attack": len(attacks), "eps": len(eps), "clip": len(clip), "norm": len(norms), "where": 3,
               "quantile": len(QUANTILES)}  # fmt: skip
@@ -158,7 +160,8 @@ def study(points=None, seeds=4, iterated_seeds=3, clip=(True, False), reference=
                         if e in lists[norm] and (many or not iterated):
                             data["bound"][(*at, i, k, j)] = share(made.bound(e, norm, box))
                 if many and compared:
-                    data["masking"][(*at, j)] = 3 if made.masked else 0
+                    curved = point[1] == "fgsm" and point[2] >= 0.3 and point[0] != "softmax"
+                    data["masking"][(*at, j)] = 3 if made.masked else int(curved)
                     data["masking_gap"][(*at, j)] = 0.7 if made.masked else 0.01
                     data["masking_drop"][(*at, j)] = 0.5 if made.masked else 0.0
             for i, factor in enumerate((1.0, 0.95, 1.4)):
@@ -167,6 +170,7 @@ def study(points=None, seeds=4, iterated_seeds=3, clip=(True, False), reference=
             for k, e in enumerate(eps):
                 if e in LINF and e > 0:
                     data["linearity"][(*at, k)] = 1 - made.linear * e + wobble
+                    data["linear_share"][(*at, k)] = share(1 / (1 + (e / made.bend) ** 2))
                     data["margin_shift"][(*at, k)] = (1 - made.linear * e) * e * made.gradient
             data["linear_range"][at] = 0.1 if made.linear > 1 else 0.3
             if many:
@@ -176,6 +180,7 @@ def study(points=None, seeds=4, iterated_seeds=3, clip=(True, False), reference=
                             made.half * (1 if norm == "linf" else 10) * (q / (1 - q)) ** 0.25
                         )
             data["fooling_share"][at] = 1.0 if point[1] == "standard" else 0.6
+            data["fooling_start_share"][at] = 0.02
             data["fooling_steps"][at] = 12.0 if point[1] == "standard" else 60.0
             data["fooling_confidence"][at] = 0.998 if point[1] == "standard" else 0.97
     found = xr.Dataset(

@@ -89,6 +89,8 @@ class Attack:
         unknown = [key for key in settings if key not in _NAMES]
         if unknown:
             raise InputError(f"attacks: {name}.{unknown[0]}: unknown, allowed: {', '.join(_NAMES)}")
+        if settings.get("label") is True:  # YAML's `label: true`
+            settings = {**settings, "label": "true"}
         problem = _problem({**_DEFAULTS, **settings})
         if problem:
             raise InputError(f"attacks: {name}.{problem}")

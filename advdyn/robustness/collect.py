@@ -73,7 +73,11 @@ def run(attacked: xr.Dataset, transfer: xr.Dataset | None, scale: xr.Dataset | N
         if part is None:
             continue
         part = part.rename({old: new for old, new in names.items() if old in part.dims})
-        attrs |= {key: part.attrs[key] for key in ("judged_by", "not_measured") if key in part.attrs}
+        attrs |= {
+            key: part.attrs[key]
+            for key in ("judged_by", "not_measured", "surrogate", "surrogate_epochs")
+            if key in part.attrs
+        }
         study = study.merge(part.drop_attrs(deep=False), join="exact", compat="no_conflicts", combine_attrs="override")
     for key, variable in study.variables.items():
         variable.attrs.setdefault("long_name", str(key).replace("_", " "))

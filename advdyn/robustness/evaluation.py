@@ -21,6 +21,7 @@ from advdyn.attacks.classifier import Classifier
 from advdyn.attacks.fooling import fooling
 from advdyn.attacks.masking import best_bound, masking
 from advdyn.attacks.minimum import minimum_eps
+from advdyn.attacks.worst import worst_case
 from advdyn.data.load import Images
 from advdyn.errors import InputError
 from advdyn.logs import Progress, log
@@ -32,6 +33,7 @@ WHERE = ("train", "test", "far")
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 TRAIN_IMAGES = 2000  # at most so many training images are looked at
 LINEAR = 0.1  # a margin counts as linear while its fall is within this share of eps |g|_1
+TANGENT = 0.2  # an image counts as linear while its margin's fall is within this share of its tangent's
 NOT_MEASURED = -1
 MASKING = "Athalye, Carlini and Wagner, arXiv:1802.00420"
 
@@ -51,6 +53,12 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
         "up to eps",
         "1",
         "",
+    ),
+    "worst_case": (
+        ("norm", "eps", "clip"),
+        "exact adversarial error of a linear model (NaN for others, and for l_2 with clipping)",
+        "1",
+        REFERENCE,
     ),
     "masking": (
         ("clip",),
@@ -73,6 +81,12 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
         "1",
         REFERENCE,
     ),
+    "linear_share": (
+        ("eps",),
+        f"share of these images whose margin falls within {100 * TANGENT:g} % of its tangent",
+        "1",
+        REFERENCE,
+    ),
     "linear_range": (
         (), f"largest eps of the list up to which |linearity - 1| stays within {LINEAR}", PIXELS, REFERENCE
     ),
@@ -85,6 +99,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
         "",
     ),
     "fooling_share": ((), "share of noise images that ascent turns into a confident image of a class", "1", ""),
+    "fooling_start_share": ((), "share of the noise images that are that confident before any step", "1", ""),
     "fooling_steps": ((), "median number of steps to the confidence asked for, of the images that reach it", "1", ""),
     "fooling_confidence": ((), "mean probability of the class ascended to, at the end", "1", ""),
 }  # fmt: skip
@@ -243,6 +258,10 @@ def measure_attacks(
             stack = np.concatenate([start, np.stack([wrong[name] for name in members])], axis=1)
             lost_any = best_bound(stack, (0.0, *eps))[1:]
             out["bound"][b, plan.columns(norm), c] = lost_any.mean(1)
+        for b, norm in enumerate(NORMS):
+            lost_at_worst = worst_case(classifier, x, y, plan.eps[norm], norm=norm, box=UNIT if clip else None)
+            if lost_at_worst is not None:
+                out["worst_case"][b, plan.columns(norm), c] = lost_at_worst.double().mean(1).cpu().numpy()
         single, many = plan.name_of(plan.single()), plan.name_of(plan.iterated("linf"))
         if single in wrong and many in wrong and any(size > 0 for size in plan.eps["linf"]):
             found = masking(plan.eps["linf"], wrong[single], wrong[many])
@@ -288,8 +307,11 @@ def measure_linearity(classifier: Classifier, looked: Looked, plan: Plan, out: d
     out["margin_shift"][columns] = fall.double().mean(1).cpu().numpy()
     size = torch.tensor(eps, dtype=torch.float64, device=fall.device)[:, None]
     # 0/0, NaN, at eps = 0; the mean over no image is NaN too
-    linearity = (fall[:, moved].double() / (size * norm[moved].double())).mean(1).cpu().numpy()
+    ratio = fall[:, moved].double() / (size * norm[moved].double())
+    linearity = ratio.mean(1).cpu().numpy()
     out["linearity"][columns] = linearity
+    share = torch.where(ratio.isnan(), torch.nan, ((ratio - 1).abs() <= TANGENT).double())
+    out["linear_share"][columns] = share.mean(1).cpu().numpy()
     positive = np.asarray(eps) > 0
     if moved.any() and positive.any():
         kept = np.logical_and.accumulate(np.abs(linearity[positive] - 1) <= LINEAR)
@@ -318,6 +340,7 @@ def measure_fooling(classifier: Classifier, looked: Looked, plan: Plan, seed: in
     goal = torch.arange(classifier.classes, device=looked.y.device).repeat_interleave(len(starts))
     found = fooling(classifier, starts.repeat(classifier.classes, 1), goal)
     out["fooling_share"][()] = float(found.reached.double().mean())
+    out["fooling_start_share"][()] = float((found.reached & (found.steps == 0)).double().mean())
     out["fooling_confidence"][()] = float(found.confidence.double().mean())
     if found.reached.any():
         out["fooling_steps"][()] = np.median(found.steps[found.reached].cpu().numpy())
@@ -453,6 +476,9 @@ def run(
     }
     coords = {str(name): trained[name].variable for name in trained.coords if set(trained[name].dims) <= set(axes)}
     # of the job, not of a run: no dimension of runs may come before them when jobs are collected
+    coords["classes"] = io.variable(
+        (), int(trained["classes"]) if "classes" in trained else int(y.max()) + 1, "classes"
+    )
     coords["n_test"] = io.variable((), len(y), "test images")
     coords["image_shape"] = io.variable(("edge",), np.array(images.shape), "shape of an image", "pixel")
     return xr.Dataset(data, coords=coords | coordinates(plan), attrs=attrs)

@@ -64,6 +64,10 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "confidence_before": (("illustrated", "example"), "probability of the class predicted without attack", "1"),
     "predicted_after": (("illustrated", "example", "kind"), "class predicted under attack", "1"),
     "confidence_after": (("illustrated", "example", "kind"), "probability of the class predicted under attack", "1"),
+    "predicted_pattern": (
+        ("illustrated", "example", "kind"), "class predicted for the pattern alone, -eps black and +eps white", "1",
+    ),
+    "confidence_pattern": (("illustrated", "example", "kind"), "probability of that class", "1"),
     "ray_logits": (
         ("illustrated", "example", "ray_eps", "class"), "logits at x + ray_eps sign(gradient of the loss at x)", "1"
     ),
@@ -154,6 +158,8 @@ def run(
         for a, image in enumerate(made):
             out["pattern"][:, a], out["adversarial"][:, a] = (image - x).cpu().numpy(), image.cpu().numpy()
             out["predicted_after"][:, a], out["confidence_after"][:, a] = described(measures.logits(classifier, image))
+            seen = described(measures.logits(classifier, (1 + (image - x) / eps_reference) / 2))
+            out["predicted_pattern"][:, a], out["confidence_pattern"][:, a] = seen
         sign = measures.loss_gradient(classifier, x, y).sign()
         for r, size in enumerate(ray):
             out["ray_logits"][:, r] = measures.logits(classifier, x + float(size) * sign).cpu().numpy()

@@ -23,8 +23,8 @@ OPTIMISER = ("optimiser", "learning_rate", "momentum", "weight_decay", "batch")
 RUNNING = ("root", "device", "dtype")
 FIGURE = Cost(8.0, 450.0, 2.0)
 FIGURES = (
-    "curves", "confidence", "training_eps", "capacity", "regularisation", "linearity", "rays", "transfer", "gallery",
-    "filters", "scale", "masking",
+    "curves", "attacks", "confidence", "training_eps", "capacity", "regularisation", "linearity", "rays", "transfer",
+    "gallery", "filters", "scale", "masking",
 )  # fmt: skip
 
 ATTACKS: dict[str, dict[str, Any]] = {
@@ -50,7 +50,8 @@ def compared(jobs: Sequence[tuple["Model", str]]) -> list[bool]:
     """The trained files between which transfer is measured and of which pictures are made.
 
     The first block of seeds of each pair (model, training) listed under ``compared`` and ``compared_trainings`` (of
-    all, where a study has none of them), at the largest number of training images; of other axes the first value.
+    all, where a study has none of them), at the largest number of training images, and of several files the one whose
+    eps_train is next to eps_reference; of other axes the first value.
     """
     first = min(block for _, block in jobs)
     for listed in (True, False):
@@ -59,13 +60,17 @@ def compared(jobs: Sequence[tuple["Model", str]]) -> list[bool]:
             wanted = model.model in model.compared and model.training in model.compared_trainings
             if block != first or (listed and not wanted):
                 continue
-            at = chosen.setdefault((model.model, model.training), i)
-            if model.n_train > jobs[at][0].n_train:
+            at = jobs[chosen.setdefault((model.model, model.training), i)][0]
+            if _rank(model) < _rank(at):
                 chosen[model.model, model.training] = i
         if chosen:
             kept = set(list(chosen.values())[:COMPARED])
             return [i in kept for i in range(len(jobs))]
     return [False] * len(jobs)
+
+
+def _rank(model: "Model") -> tuple[int, float]:
+    return -model.n_train, abs(model.eps_train - model.eps_reference)
 
 
 COMPARED = 12  # runs compared at most: transfer goes over all pairs
@@ -231,6 +236,11 @@ class Model(StudyModel):
             names.parse(self.model, self.modules)
         except InputError as error:
             raise ValueError(str(error)) from None
+        try:
+            for name in self.compared:
+                names.parse(name, self.modules)
+        except InputError as error:
+            raise ValueError(str(error).replace("model:", "compared:", 1)) from None
         for key, found in [("surrogate", self.surrogate), *(("scaled_models", name) for name in self.scaled_models)]:
             if names.parse(found).kind == "own":  # it has to fit images of any size
                 raise ValueError(f"{key}: found {found!r}, allowed: softmax, mlp-<width>, mlp-<width>x<depth>, cnn")
@@ -246,13 +256,18 @@ class Model(StudyModel):
             except InputError as error:
                 raise ValueError(str(error).replace("attacks: ", "attacks.", 1)) from None
         try:
-            Attack.from_settings("transfer_attack", self.transfer_attack)
+            transferred = Attack.from_settings("transfer_attack", self.transfer_attack)
         except InputError as error:
             raise ValueError(str(error).replace("attacks: ", "", 1)) from None
-        for key in ("eps_linf", "eps_l2", "resolutions"):
+        if transferred.targeted or transferred.norm != "linf":
+            found = f"objective {transferred.objective}, norm {transferred.norm}"
+            raise ValueError(f"transfer_attack: found {found}, allowed: an untargeted attack of norm linf")
+        for key in ("eps_linf", "eps_l2"):
             values = getattr(self, key)
-            if any(b <= a for a, b in pairwise(values)) or values[0] < 0:
-                raise ValueError(f"{key}: found {values}, allowed: increasing values >= 0")
+            if any(b <= a for a, b in pairwise(values)) or values[0] != 0:
+                raise ValueError(f"{key}: found {values}, allowed: increasing values that begin with 0")
+        if any(b <= a for a, b in pairwise(self.resolutions)) or self.resolutions[0] < 1:
+            raise ValueError(f"resolutions: found {self.resolutions}, allowed: increasing integers >= 1")
         if len(set(self.clip)) < len(self.clip):
             raise ValueError(f"clip: found {self.clip}, allowed: true and false, each once")
         return self

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from torch import nn
 
@@ -66,8 +67,8 @@ def with_parameters(found: xr.Dataset, record: xr.Dataset) -> xr.Dataset:
     Unit and description of each are added on collection, from the study's model.
     """
     scalars = {
-        name: io.variable((), value, name)
+        name: io.variable((), np.int8(value) if isinstance(value, bool) else value, name)
         for name, value in io.point_of(record).items()
-        if name not in {*found.variables, *RUNNING} and not isinstance(value, list | bool)
+        if name not in {*found.variables, *RUNNING} and not isinstance(value, list)
     }
     return found.assign_coords(scalars)

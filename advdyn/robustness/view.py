@@ -34,6 +34,8 @@ TRAININGS = {
 }
 DEFAULT_REFERENCE = 0.1  # where a data set does not say which size of attack its study refers to
 COVERAGE = 0.95
+MASKED = 2 | 4  # bits of the flag masking that ordinary curvature does not set
+COLLAPSED = 0.9  # share of a constant's error above which a run learned nothing
 
 
 @dataclass(frozen=True, order=True)
@@ -251,6 +253,31 @@ class View:
     def error_at(self, point: Point, attack: str | None, eps: float) -> xr.DataArray:
         """The error under one attack at the listed size next to eps, for each seed."""
         return size(self.curve(point, attack), eps)
+
+    def unattacked(self, point: Point) -> xr.DataArray:
+        """The error without attack on the images that are attacked, for each seed.
+
+        ``clean_error`` is of all test images. This is the error at eps = 0 of an l_inf attack, the first that a seed
+        has: all of them leave the image as it is.
+        """
+        found = self._empty().sum("eps")
+        for name in self.attacks:
+            if self.attack(name)["norm"] == "linf":
+                curve = self.curve(point, name)
+                start = curve.isel(eps=np.flatnonzero(curve["eps"].values == 0)[:1])
+                if start.sizes["eps"]:
+                    found = found.combine_first(start.isel(eps=0, drop=True).dropna("seed"))
+        return found
+
+    def learned(self, point: Point, values: xr.DataArray) -> xr.DataArray:
+        """What is given for each seed, without the runs that predict a constant."""
+        return values.isel(seed=~np.isin(values["seed"].values, self.collapsed(point)))
+
+    def collapsed(self, point: Point) -> np.ndarray:
+        """The seeds whose runs predict a constant, or nearly so: their error under attack says nothing of attacks."""
+        clean = self.number(point, "clean_error")
+        classes = float(self.data["classes"].values.ravel()[0]) if "classes" in self.data else 10.0
+        return clean["seed"].values[clean.values > COLLAPSED * (1 - 1 / classes)]
 
 
 def of(study: xr.Dataset) -> View:

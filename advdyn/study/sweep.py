@@ -121,12 +121,23 @@ class Sweep:
                     cell = base | dict(zip(grid.cells, values, strict=True))
                     sets = self.scenarios.get(scenario, {}) | cell
                     for more, kept in self._merged(sets, lanes):
+                        for n, value in self.scenarios.get(scenario, {}).items():
+                            if more[n] != value:
+                                raise ConfigError(
+                                    f"{self.name}: scenarios.{scenario}.{n}: found {value!r}, allowed: {more[n]!r} "
+                                    "(there it is the same system)"
+                                )
                         key = ({"scenario": scenario} if scenario else {}) | cell
                         found.append((key, more, grid, kept))
-        # a parameter that `same_as` sets, and that then varies over the study, is an axis too
+        # a parameter that `same_as` sets is an axis only where nothing else tells two points apart
         touched = {n for _, sets, _, _ in found for n in sets} - {n for v in self.scenarios.values() for n in v}
-        values_of = {n: {sets.get(n, getattr(self.settings, n)) for _, sets, _, _ in found} for n in touched}
-        axes = cell_names | {n for n in touched if len(values_of[n]) > 1}
+        together: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+        for key, sets, _, _ in found:
+            swept = {n: sets.get(n, v) for n, v in key.items()}
+            together.setdefault(tuple(swept.items()), []).append(sets)
+        axes = cell_names | {
+            n for n in touched for group in together.values() if len({sets.get(n, None) for sets in group}) > 1
+        }
         places: dict[tuple[Any, ...], Place] = {}
         for key, sets, grid, kept in found:
             own = {n: sets.get(n, getattr(self.settings, n)) for n in self.model.fields() if n in axes}
@@ -193,7 +204,8 @@ class Sweep:
                 if name not in found:
                     scenario = self.scenarios.get(key.get("scenario", ""), {})
                     swept = {n: v for n, v in place.sets.items() if n in key or (n in reads and n not in scenario)}
-                    found[name] = Place(key, scenario | swept if axes else {})
+                    per_cell = self.model.steps[step].per in ("cell", "block")
+                    found[name] = Place(key, scenario | swept if per_cell else {})
                 found[name].add(place.lanes, place.count)
         return index
 
@@ -212,7 +224,10 @@ class Sweep:
         """The params of a job: what its step reads, as plain scalars and lists, in the order declared."""
         model, lanes = self.at(step, cell), self._place(step, cell).lanes
         if self.model.steps[step].per not in ("cell", "block"):
+            # of what is swept, a step of the whole study has the value of the settings, or the last one there is
+            model, swept = self.settings, {**self.cells, **self.lanes}
             lanes = {}
+            model = model.model_copy(update={n: v[-1] for n, v in swept.items() if getattr(self.settings, n) not in v})
         point: dict[str, Any] = {}
         for name in self.model.steps[step].reads:
             if name == "seeds":

@@ -15,6 +15,7 @@ from tests import robustness_data
 
 STUDY = (
     "curves",
+    "attacks",
     "confidence",
     "training_eps",
     "capacity",
@@ -253,3 +254,14 @@ def test_every_figure_has_its_caption_and_script():
         assert (root / "workflow" / "report" / f"robustness_{kind}.rst").stat().st_size > 100
         assert (root / "scripts" / f"plot_robustness_{kind}.py").exists()
         assert (root / "advdyn" / "robustness" / "figures" / f"{kind}.py").exists()
+
+
+@pytest.mark.parametrize(
+    ("shape", "shown"),
+    [((6, 5), (6, 5)), ((1, 6, 5), (6, 5)), ((3, 6, 5), (6, 5, 3)), ((6, 5, 3), (6, 5, 3)), ((4, 6, 5), (6, 5)), ((50,), (1, 50))],
+    ids=str,
+)  # fmt: skip
+def test_an_image_of_any_shape_can_be_shown(shape, shown):
+    from advdyn.robustness.figures.common import picture
+
+    assert picture(np.arange(np.prod(shape), dtype=float), shape).shape == shown

@@ -1,6 +1,7 @@
 """The claims on networks under attack are reproduced by data that satisfy them, and not where these are broken."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -85,7 +86,7 @@ BROKEN = {
         error=xr.where((s["attack"] == "fgsm") & (s["training"] == "standard"), s["error"] * 0.8, s["error"])
     ),
     "monotone": lambda s: s.assign(bound=xr.where((s["eps"] == 0.2) & (s["norm"] == "linf"), 0.5, s["bound"])),
-    "excessive_linearity/mlp-256": lambda s: changed(s, "linearity", lambda v: v * 0.7, model="mlp-256"),
+    "excessive_linearity/mlp-256": lambda s: changed(s, "linear_share", halved, model="mlp-256"),
     "dimension/softmax, shift eps|g|_1": lambda s: s.assign(
         scaled_gradient_l1=s["scaled_gradient_l1"] / s["resolution"]
     ),
@@ -157,8 +158,16 @@ BLIND = {
     "linear_cannot_resist/softmax, eps=0.2": lambda s: s.assign(
         bound=xr.where(s["training"] != "standard", 0.9, s["bound"])
     ),
-    "masked_gradients/fgsm-minmax, eps=0.3": lambda s: changed(s, "masking", lambda v: v * 0 + 1, model="softmax"),
-    "fooling/mlp-256": lambda s: s.assign(fooling_steps=s["fooling_steps"] * 0),
+    "masked_gradients/fgsm-minmax, eps=0.3": lambda s: changed(s, "masking", lambda v: v * 0 + 2, model="softmax"),
+    "masked_gradients/fgsm-minmax, eps=0.2": lambda s: changed(
+        s.sel(eps_train=[0.0, 0.05, 0.1, 0.2]), "masking", lambda v: v * 0 + 4, training="standard"
+    ),
+    "fooling/mlp-256": lambda s: s.assign(fooling_start_share=s["fooling_share"]),
+    "fooling/mlp-64": lambda s: s.drop_vars("fooling_start_share").assign(fooling_steps=s["fooling_steps"] * 0),
+    "hard_to_defend": lambda s: s.assign(
+        bound=np.maximum(s["bound"], 0.4 * (s["eps"] >= 0.1)),
+        error=xr.where((s["attack"] == "signs") & (s["eps"] > 0), 0.9, s["error"]),
+    ),
     "targeted/mlp-256": lambda s: s.assign(target_rate=s["target_rate"] * 0 + 0.95),
     "surrogate/mlp-256/standard/0": lambda s: s.assign(
         noise_error=s["noise_error"] + 0.3 * (s["transfer_eps"] > 0), surrogate_error=s["surrogate_error"] + 0.5
@@ -240,6 +249,126 @@ def test_attacks_are_found_by_what_they_are(study):
     assert (roles.single, roles.iterated, roles.noise, roles.targeted) == ("fgsm", "pgd", "signs", "targeted")
     assert (roles.single_l2, roles.iterated_l2, roles.noise_l2) == ("fgm-l2", "pgd-l2", "signs-l2")
     assert view.of(study.isel(attack=[1, 6])).roles == view.Roles(None, None, "uniform", None, None, None, None)
+
+
+def test_damage_is_counted_from_the_attacked_images_without_attack(study):
+    names = ("noise_is_weak", "single_step", "linear_cannot_resist", "hard_to_defend")
+    other = table(study.assign(clean_error=study["clean_error"] + 0.05), *names)
+    pd.testing.assert_frame_equal(other, table(study, *names))
+    seen = view.of(study.assign(clean_error=study["clean_error"] + 0.05))
+    point = seen.where(model="cnn", training="pgd", eps_train=0.1)[0]
+    found = table(study, "hard_to_defend").loc["hard_to_defend"]
+    assert "(of the same images)" in found["conditions"]
+    np.testing.assert_allclose(seen.unattacked(point), seen.number(point, "clean_error") - 0.05, atol=1e-6)
+
+
+def test_without_attack_any_attack_will_do_that_a_seed_has(study):
+    lost = (study["attack"] == "fgsm") | ((study["seed"] == 3) & (study["attack"] != "uniform"))
+    seen = view.of(study.assign(error=study["error"].where(~lost)))
+    found = seen.unattacked(seen.points[0])
+    assert found["seed"].values.tolist() == [0, 1, 2, 3]
+    assert found.notnull().all()
+    none = view.of(study.assign(error=study["error"].where(study["eps"] > 0)))
+    assert none.unattacked(none.points[0]).size == 0
+
+
+def test_deviations_from_linearity_do_not_cancel(study):
+    bent = study.assign(linearity=study["linearity"] * 0 + 1, linear_share=study["linear_share"] * 0.3)
+    found = table(bent, "excessive_linearity")
+    assert set(found["verdict"]) == {"not reproduced"}
+    assert "mean ratio of the margin's fall to its tangent's 1," in found.iloc[0]["conditions"]
+    assert table(study.drop_vars("linear_share"), "excessive_linearity")["verdict"].tolist() == ["not tested"]
+
+
+@pytest.mark.parametrize(("clip", "factor"), [((True, False), 0.9), ((True,), 1.0)])
+def test_linearity_is_read_where_half_of_the_images_are_broken_without_a_box(clip, factor):
+    made = robustness_data.study(clip=clip, transfer=False, scale=False)
+    seen = view.of(made)
+    point = seen.where(model="cnn", training="standard")[0]
+    eps = view.crossing(seen.bound(point, clip=clip[-1]), 0.5)
+    assert eps == pytest.approx(0.06 * factor, rel=0.1)
+    found = table(made, "excessive_linearity").loc["excessive_linearity/cnn"]
+    assert f"broken at eps {eps:.3g}" in found["conditions"]
+    assert ("(clipped)" in found["conditions"]) == (clip == (True,))
+    assert found["measured"] == pytest.approx(1 / (1 + (eps / 0.15) ** 2), abs=0.02)
+
+
+def test_fooling_reports_adversarial_training_and_does_without_the_start(study):
+    found = table(study, "fooling").loc["fooling/mlp-256", "conditions"]
+    assert "; fgsm 0.1: 60 %" in found
+    assert "; pgd 0.1: 60 %" in found
+    assert "control 0.02" in found
+    older = table(study.drop_vars("fooling_start_share"), "fooling").loc["fooling/mlp-256"]
+    assert older["verdict"] == "reproduced"
+    assert "control 0.5" in older["conditions"]
+
+
+def test_a_weak_single_step_alone_masks_nothing(study):
+    found = table(study, "masked_gradients").loc["masked_gradients/fgsm, eps=0.3"]
+    assert found["measured"] == 0
+    assert "FGSM below the iterated attack of the same eps in 100 %" in found["conditions"]
+
+
+COLLAPSING = (
+    "masked_gradients/fgsm-minmax, eps=0.3", "networks_resist/mlp-256", "protects/pgd, mlp-256",
+    "protects_fgsm/pgd, mlp-256",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COLLAPSING)
+def test_runs_that_predict_a_constant_are_no_evidence(study, name):
+    trained = (study["model"] == "mlp-256") & (study["training"] != "standard")
+    every, two = (
+        study.assign(clean_error=xr.where(trained & (study["seed"] < n), 0.9, study["clean_error"])) for n in (9, 1)
+    )
+    found = table(every, name).loc[name]
+    assert (found["verdict"], found["n"]) == ("not tested", 0)
+    assert "predict a constant" in found["conditions"]
+    rest = table(two, name).loc[name]
+    assert rest["n"] == table(study, name).loc[name, "n"] - 1
+    assert "runs predict a constant (error of at least 90 % of its), left out" in rest["conditions"]
+
+
+def test_linear_as_far_as_was_looked_is_linear(study):
+    found = table(study.assign(linear_share=study["linear_share"] * 0 + 1), "excessive_linearity")
+    assert set(found["verdict"]) == {"reproduced"}
+
+
+def test_capacity_by_runs_that_learned_nothing_depends(study):
+    small = changed(study, "clean_error", lambda v: v * 0 + 0.9, model="mlp-16", training="pgd")
+    found = table(small, "capacity")
+    assert found.loc["capacity/width at depth 1, pgd", "verdict"] == "depends"
+    assert found.loc["capacity/width at depth 1, fgsm", "verdict"] == "reproduced"
+
+
+def test_two_widths_have_a_slope_and_one_has_none(study):
+    two = table(study.sel(model=["mlp-16", "mlp-256"]), "capacity")
+    assert two.loc["capacity/width at depth 1, pgd", "verdict"] == "reproduced"
+    depth = table(study.sel(model=["mlp-256", "mlp-256x3"]), "capacity")
+    assert (depth.loc["capacity/width", "verdict"], depth.loc["capacity/width", "n"]) == ("not tested", 0)
+    assert "capacity/depth at width 256, pgd" in depth.index
+
+
+def test_an_interval_on_both_sides_is_called_undecided(study):
+    words = "undecided at this number of seeds"
+    wild = xr.DataArray([-0.3, 0.3, 0.1, -0.1], {"seed": study["seed"]})
+    trained = study["training"].isin(["fgsm", "pgd"])
+    alone = trained & (study["model"] == "mlp-64")
+    shape = study["transfer_error"].shape
+    shaken = study.assign(
+        clean_error=study["clean_error"] + 0.1 * wild * trained,
+        bound=xr.where(alone, 0.5 + wild, study["bound"]).transpose(*study["bound"].dims),
+        transfer_error=(study["transfer_error"].dims, np.random.default_rng(0).uniform(0.2, 0.8, shape)),
+    )
+    names = ("regulariser", "regulariser_beyond_noise", "networks_resist", "transfer_asymmetry")
+    loose, tight = (table(s, *names) for s in (shaken, study))
+    for name in (
+        "regulariser/mlp-256, n=500", "regulariser_beyond_noise/mlp-256, n=500", "networks_resist/mlp-64",
+        "transfer_asymmetry/mlp-256, fgsm",
+    ):  # fmt: skip
+        assert words in loose.loc[name, "conditions"]
+        assert loose.loc[name, "verdict"] != "reproduced"
+        assert words not in tight.loc[name, "conditions"]
 
 
 @pytest.mark.parametrize("kept", [[7, 14, 28], [7, 14, 28, 56]])

@@ -311,7 +311,37 @@ def test_points_that_are_the_same_system_run_once_as_cells(section):
     data.setdefault(section, {})["y"] = [0.0, 1.0] if section == "cells" else 1.0
     study = merging(data)
     found = {job.cell: (job.point["kind"], job.point["y"]) for job in study.jobs("train")}
-    assert found == {"y~0/kind~plain": ("plain", 0.0), "y~1/kind~other": ("other", 1.0)}  # what varies is an axis
+    y = ("y~0/", "y~1/") if section == "cells" else ("", "")  # no axis, as kind already tells the two apart
+    assert found == {f"{y[0]}kind~plain": ("plain", 0.0), f"{y[1]}kind~other": ("other", 1.0)}
+
+
+def test_a_new_cell_value_moves_no_path_where_points_are_merged():
+    before, after = (merging({"settings": {"y": 1.0}, "cells": {"kind": k}}) for k in (["a"], ["a", "plain"]))
+    assert set(before.cells_of("train")) < set(after.cells_of("train"))
+
+
+def test_a_point_without_any_axis_is_merged_too():
+    (job,) = merging({"settings": {"kind": "plain", "y": 1.0}}).jobs("train")
+    assert job.point["y"] == 0.0
+
+
+def test_what_nothing_else_tells_apart_is_an_axis():
+    study = merging({"settings": {"kind": "a"}, "lanes": {"y": [0.0, 1.0]}})
+    assert {job.cell: job.point["y"] for job in study.jobs("train")} == {"kind~a": [1.0], "kind~plain": [0.0]}
+
+
+def test_a_scenario_that_is_another_system_than_it_says_is_refused():
+    with pytest.raises(ConfigError, match=r"scenarios.s.y: found 1.0, allowed: 0.0"):
+        merging({"scenarios": {"s": {"kind": "plain", "y": 1.0}}})
+
+
+def test_a_step_of_the_whole_study_reads_a_swept_parameter_at_its_setting_or_its_last_value():
+    class Whole(Merging):
+        steps: ClassVar[Mapping[str, Step]] = {"train": Step(("n", "seeds"), "block"), "scale": Step(("n",))}
+
+    for data, n in (({"cells": {"n": [4, 9]}}, 9), ({"cells": {"n": [3, 9]}}, 3), ({}, 3)):
+        (job,) = building.build(Whole, Tree(data, {}, "toy.yaml")).jobs("scale")
+        assert job.point == {"n": n}
 
 
 def test_a_step_of_the_whole_study_reads_the_jobs_it_takes():
@@ -319,5 +349,5 @@ def test_a_step_of_the_whole_study_reads_the_jobs_it_takes():
     before = study.before("compare")["train"]
     assert {(job.point["n"], job.point["kind"]) for job in before} == {(2, "plain"), (2, "other")}
     assert len(before) == 4  # both blocks
-    (one,) = study.before("test", "y~1/kind~other/n~1", "seeds~2-3")["train"]
-    assert (one.cell, one.block) == ("y~1/kind~other/n~1", "seeds~2-3")
+    (one,) = study.before("test", "kind~other/n~1", "seeds~2-3")["train"]
+    assert (one.cell, one.block) == ("kind~other/n~1", "seeds~2-3")

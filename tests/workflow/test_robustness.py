@@ -163,8 +163,10 @@ def test_an_edit_of_ones_own_network_reruns_what_depends_on_it_and_nothing_else(
         ("training: [standard, fgsm]", "training: [standard, fgms]", "cells.training: found 'fgms', allowed: one of standard, fgsm"),
         ("fgsm: {}", "fgsm: {norm: l3}", "robustness.yaml:10: settings.attacks.fgsm.norm: found 'l3', allowed: linf, l2"),
         ("fgsm: {}", "fgsm: {stps: 3}", "settings.attacks.fgsm.stps: unknown, allowed: objective, norm"),
-        ("eps_linf: [0.0, 0.1, 0.2]", "eps_linf: [-0.1, 0.2]", "settings.eps_linf: found [-0.1, 0.2], allowed: increasing values >= 0"),
+        ("eps_linf: [0.0, 0.1, 0.2]", "eps_linf: [-0.1, 0.2]", "settings.eps_linf: found [-0.1, 0.2], allowed: increasing values that begin with 0"),
         ("settings:\n", "settings:\n  modules: {mine: nowhere.py}\n", "settings.modules.mine: found 'nowhere.py', allowed: an existing Python file"),
+        ("settings:\n", "settings:\n  compared: [sofmax]\n", "settings.compared: found 'sofmax', allowed: softmax, mlp-<width>"),
+        ("settings:\n", "settings:\n  transfer_attack: {norm: l2}\n", "settings.transfer_attack: found objective loss, norm l2, allowed: an untargeted"),
         ("settings:\n", "settings:\n  modules: {softmax: Snakefile}\n", "settings.modules.softmax: found the name of a built-in network"),
     ],
 )  # fmt: skip

@@ -270,6 +270,34 @@ rule plot_robustness_curves:
         "../../scripts/plot_robustness_curves.py"
 
 
+rule plot_robustness_attacks:
+    """Draw the error under every attack of the table."""
+    input:
+        study="<collected>/robustness/robustness.nc",
+        code=code_of("plot_robustness_attacks"),
+    output:
+        figure(
+            "robustness/figures/attacks",
+            "robustness_attacks",
+            "robustness",
+            "Every attack",
+        ),
+    log:
+        "<logs>/robustness/figures/attacks.log",
+    benchmark:
+        "<logs>/robustness/figures/attacks.benchmark.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        **need("robustness", "plot_attacks"),
+    params:
+        point=point_of("robustness", "plot_attacks"),
+    message:
+        "Drawing every attack"
+    script:
+        "../../scripts/plot_robustness_attacks.py"
+
+
 rule plot_robustness_confidence:
     """Draw the confidence of mistakes and the smallest attacks that succeed."""
     input:
@@ -573,6 +601,7 @@ TARGETS["robustness"] = expand(
     "<collected>/robustness/figures/{kind}.{suffix}",
     kind=[
         "curves",
+        "attacks",
         "confidence",
         "training_eps",
         "capacity",

@@ -153,11 +153,16 @@ def blank(axis: Axes, words: str = "not in this study") -> None:
 
 
 def picture(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A flat image as rows and columns, colours last where it has them."""
+    """A flat image as rows and columns, colours last where it has three; any other channels as their mean.
+
+    What is no image (a vector, or more than three dimensions) is shown as rows of its last dimension.
+    """
     image = values.reshape(shape)
-    if image.ndim == 3 and image.shape[0] in (1, 3):  # channels first
-        image = np.moveaxis(image, 0, -1)
-    return image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
+    if image.ndim == 3 and image.shape[0] != 3 and image.shape[-1] == 3:
+        return image
+    if image.ndim == 3:  # channels first
+        return np.moveaxis(image, 0, -1) if image.shape[0] == 3 else image.mean(0)
+    return image if image.ndim == 2 else image.reshape(-1, shape[-1])
 
 
 def label_of(label: str) -> tuple[str, str, float]:

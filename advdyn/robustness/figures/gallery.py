@@ -131,11 +131,13 @@ def _examples(
             added = one["pattern"].sel(kind=kind).values
             _show_pattern(pattern, added, shape)
             _show(attacked, one["adversarial"].sel(kind=kind).values, shape)
-            if kind == "targeted" and "target" in one:
-                pattern.set_xlabel(f"target {int(one['target'])}", fontsize="x-small")
+            goal = f"target {int(one['target'])}; " if kind == "targeted" and "target" in one else ""
+            pattern.set_xlabel(goal + _said(one, "pattern", kind), fontsize="x-small")
             attacked.set_xlabel(_said(one, "after", kind), fontsize="x-small")
             row |= {f"{kind}_predicted": _number(one, "predicted_after", kind),
                     f"{kind}_confidence": _number(one, "confidence_after", kind),
+                    f"{kind}_pattern_predicted": _number(one, "predicted_pattern", kind),
+                    f"{kind}_pattern_confidence": _number(one, "confidence_pattern", kind),
                     f"{kind}_largest_change": float(np.abs(added).max())}  # fmt: skip
         rows.append(pd.DataFrame([row]))
     for i, title in enumerate(["image", *[t for kind in kinds for t in (f"{kind}: added", "adversarial")]]):
@@ -144,6 +146,8 @@ def _examples(
 
 
 def _number(one: xr.Dataset, name: str, kind: str) -> float:
+    if name not in one:
+        return float("nan")
     values = one[name]
     return float(values.sel(kind=kind) if "kind" in values.dims else values)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -32,13 +34,15 @@ from advdyn.robustness.view import NOISES, STANDARD, Point, View
 
 PANELS = 4
 SIGNS = {"below": 1, "not_monotone": 2, "smaller_eps": 4}  # bits of the flag
+HOLLOW: dict[str, Any] = {"marker": "o", "markersize": 6, "markerfacecolor": "none", "linestyle": "none"}
 
 
 def masking(study: xr.Dataset) -> Drawn:
     """Share of runs whose gradients are flagged as masked, and the curves of the runs that are flagged most.
 
-    Thin: the single-step attack, solid: the iterated one, of the same runs. Where no run is flagged, the points with
-    the largest gap between the two.
+    Hollow: the share where the single step does less than the iterated attack at the same eps, which curvature alone
+    brings about. Runs that predict a constant are left out. Thin: the single-step attack, solid: the iterated one, of
+    the same runs. Where no run is flagged, the points with the largest gap between the two.
     """
     seen = view.of(study)
     found = _flags(seen)
@@ -78,6 +82,8 @@ def masking(study: xr.Dataset) -> Drawn:
         Line2D([], [], color="0.3", label=seen.roles.iterated or "iterated"),
         Line2D([], [], color="0.3", label=seen.roles.single or "single step", **THIN),
         Line2D([], [], color="0.6", linewidth=0.7, label=f"{EPS} = {EPS_TRAIN}"),
+        Line2D([], [], color="0.3", marker="o", markersize=3.5, linewidth=1, label="masked"),
+        Line2D([], [], color="0.3", label="single step weaker", **HOLLOW),
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=4)
     if not (found["share"] > 0).any():
@@ -86,21 +92,24 @@ def masking(study: xr.Dataset) -> Drawn:
 
 
 def _flags(seen: View) -> pd.DataFrame:
-    """For each point the share of flagged runs, how many show each sign, and the largest gap and drop."""
+    """For each point the share of masked runs, how many show each sign, and the largest gap and drop."""
     rows = []
     for point in seen.points:
         if "masking" not in seen.data or point.n_train != seen.n_train:
             continue
-        flags = seen.at(point, "masking").sel(clip=seen.clip).values.astype(float)
+        flags = seen.learned(point, seen.at(point, "masking").sel(clip=seen.clip)).values.astype(float)
         flags = flags[np.isfinite(flags) & (flags >= 0)].astype(int)
         if not flags.size:
             continue
-        gap, drop = (float(seen.at(point, f"masking_{n}").sel(clip=seen.clip).max()) for n in ("gap", "drop"))
+        gap, drop = (
+            float(seen.learned(point, seen.at(point, f"masking_{n}").sel(clip=seen.clip)).max())
+            for n in ("gap", "drop")
+        )
         signs = {name: float((flags & bit > 0).mean()) for name, bit in SIGNS.items()}
         rows.append(
             {"model": point.model, "training": point.training, "eps_train": point.eps_train, "n_train": point.n_train,
-             "linear": view.linear(point.model), "runs": flags.size, "share": float((flags > 0).mean()), "gap": gap,
-             "drop": drop} | signs
+             "linear": view.linear(point.model), "runs": flags.size,
+             "share": float((flags & view.MASKED > 0).mean()), "gap": gap, "drop": drop} | signs
         )  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -110,7 +119,7 @@ def _point(row: pd.Series) -> Point:
 
 
 def _shares(axis: Axes, table: pd.DataFrame) -> None:
-    """Share of flagged runs over all models, by training and its eps."""
+    """Share of masked runs over all models, by training and its eps; hollow: where the single step is weaker."""
     if table.empty:
         axis.text(0.5, 0.5, "not in this study", ha="center", va="center", transform=axis.transAxes, color="0.4")
         return
@@ -118,12 +127,15 @@ def _shares(axis: Axes, table: pd.DataFrame) -> None:
     order = [t for t in (STANDARD, *NOISES) if t in trainings]
     for k, training in enumerate([*order, *(t for t in trainings if t not in order)]):
         part = table[table["training"] == training]
-        flagged = (part["share"] * part["runs"]).groupby(part["eps_train"]).sum()
-        share = flagged / part.groupby("eps_train")["runs"].sum()
+        share, weaker = (
+            (part[name] * part["runs"]).groupby(part["eps_train"]).sum() / part.groupby("eps_train")["runs"].sum()
+            for name in ("share", "below")
+        )
         # side by side, since many shares are exactly 0 or 1
         nudge = 0.003 * (k - len(trainings) / 2)
         axis.plot(share.index.to_numpy() + nudge, share.to_numpy(), color=colour(training), marker="o", markersize=3.5,
                   linewidth=1)  # fmt: skip
+        axis.plot(weaker.index.to_numpy() + nudge, weaker.to_numpy(), color=colour(training), **HOLLOW)
 
 
 def _curves(axis: Axes, seen: View, point: Point) -> list[pd.DataFrame]:
