@@ -55,7 +55,7 @@ def attacks(study: xr.Dataset) -> Drawn:
         return absent("no attack was made in this study")
     names = [name for norm in ("linf", "l2") for name in _members(seen, norm)]
     palette = dict(zip(names, sns.color_palette(CATEGORICAL, len(names)), strict=True))
-    figure = Figure(figsize=(max(WIDTH * len(models) / 4, 4.6), 1.3 + 1.75 * len(lines)))
+    figure = Figure(figsize=(WIDTH if len(models) > 2 else 4.6, 1.3 + 1.75 * len(lines)))
     axes = figure.subplots(len(lines), len(models), squeeze=False, sharey=True)
     rows: list[pd.DataFrame] = []
     drawn: list[Axes] = []

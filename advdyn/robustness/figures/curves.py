@@ -55,7 +55,7 @@ def curves(study: xr.Dataset) -> Drawn:
         raise InputError("the study robustness holds no attack: no curve to draw")
     lines = -(-len(models) // COLUMNS)
     columns = -(-len(models) // lines)  # rows of equal length
-    figure = Figure(figsize=(max(WIDTH * columns / COLUMNS, 4.6), 0.9 + 1.75 * lines * len(norms)))
+    figure = Figure(figsize=(WIDTH if columns > 2 else 4.6, 0.9 + 1.75 * lines * len(norms)))
     axes = figure.subplots(lines * len(norms), columns, squeeze=False, sharey=True)
     rows: list[pd.DataFrame] = []
     drawn: list[Axes] = []
