@@ -7,9 +7,7 @@ examples, without a pixel box, is
     sigma_i = sigmoid(eps |w|_1 - tau_i (w.x_i + b)),
     w <- w + rate (<sigma_i tau_i x_i> - eps <sigma_i> sign(w)),    b <- b + rate <sigma_i tau_i>,
 
-with <.> the mean over the batch, and one matrix product serves all models that see the same images. Of several
-classes no closed form is known, but FGSM has one: its sign pattern is that of (p - e_y) W, and the examples still need
-not be made for models that see the same images, as W'(x + eps s) = W'x + eps W's.
+with <.> the mean over the batch, and one matrix product serves all models that see the same images.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,8 +26,8 @@ class Members:
 
     Attributes
     ----------
-    weight : (size, d) or (size, classes, d)
-    bias : (size,) or (size, classes)
+    weight : (size, d)
+    bias : (size,)
     eps : (size,)
         Training attack, l_inf.
     rate : (size,)
@@ -80,7 +78,7 @@ def binary(
     InputError
         When shapes do not fit, or a label is neither +1 nor -1.
     """
-    _check(members, x, tau, batch, 2)
+    _check(members, x, tau, batch)
     if not bool((tau.abs() == 1).all()):
         raise InputError("tau: found other labels, allowed: +1 and -1")
     tau = tau.to(x.dtype)
@@ -113,53 +111,6 @@ def binary(
     return Members(weight, bias[:, 0], members.eps, members.rate)
 
 
-def softmax(members: Members, x: Tensor, y: Tensor, orders: Sequence[np.ndarray] | np.ndarray, batch: int) -> Members:
-    """Train softmax models by SGD on the cross-entropy of their FGSM examples x + eps sign((p - e_y) W).
-
-    Parameters
-    ----------
-    members
-        ``weight`` (size, classes, d), ``bias`` (size, classes); they are not changed.
-    x : (n, d)
-    y : (n,) int64
-    orders, batch
-        As in ``binary``.
-
-    Returns
-    -------
-    The trained models.
-
-    Raises
-    ------
-    InputError
-        When shapes do not fit, or a label is out of range.
-    """
-    _check(members, x, y, batch, 3)
-    size, classes, d = members.weight.shape
-    if not 0 <= int(y.min()) <= int(y.max()) < classes:
-        raise InputError(f"y: found {int(y.min())} to {int(y.max())}, allowed: 0 to {classes - 1}")
-    weight, bias = members.weight.clone(), members.bias.clone()[:, None]
-    hot = torch.nn.functional.one_hot(y, classes).to(x.dtype)
-    eps, share = members.eps[:, None, None], (members.rate / batch)[:, None, None]
-    for rows in _batches(orders, len(x), batch):
-        seen, e = x.index_select(0, rows.reshape(-1)), hot.index_select(0, rows.reshape(-1))
-        if rows.ndim == 1:
-            z = (seen @ weight.view(-1, d).T).view(batch, size, classes).transpose(0, 1) + bias
-        else:
-            seen, e = seen.view(size, batch, d), e.view(size, batch, classes)
-            z = torch.bmm(seen, weight.transpose(1, 2)) + bias
-        pattern = torch.bmm(z.softmax(2) - e, weight).sign_()
-        z += eps * torch.bmm(pattern, weight.transpose(1, 2))
-        g = (z.softmax(2) - e).mul_(-share)  # minus rate times the gradient with respect to the logits
-        if rows.ndim == 1:
-            weight.view(-1, d).addmm_(g.transpose(1, 2).reshape(-1, batch), seen)
-        else:
-            weight.baddbmm_(g.transpose(1, 2), seen)
-        weight.baddbmm_((eps * g).transpose(1, 2), pattern)
-        bias += g.sum(1, keepdim=True)
-    return Members(weight, bias[:, 0], members.eps, members.rate)
-
-
 def _batches(orders: Sequence[np.ndarray] | np.ndarray, n: int, batch: int) -> Iterator[Tensor]:
     """Rows of each update, (batch,) or (size, batch)."""
     for order in orders:
@@ -168,14 +119,14 @@ def _batches(orders: Sequence[np.ndarray] | np.ndarray, n: int, batch: int) -> I
             yield rows[..., start : start + batch]
 
 
-def _check(members: Members, x: Tensor, labels: Tensor, batch: int, ndim: int) -> None:
+def _check(members: Members, x: Tensor, labels: Tensor, batch: int) -> None:
     weight = members.weight
-    if weight.ndim != ndim or x.ndim != 2 or weight.shape[-1] != x.shape[1] or labels.shape != x.shape[:1]:
+    if weight.ndim != 2 or x.ndim != 2 or weight.shape[-1] != x.shape[1] or labels.shape != x.shape[:1]:
         raise InputError(
             f"found weights {tuple(weight.shape)}, images {tuple(x.shape)}, labels {tuple(labels.shape)}; allowed: "
-            f"{'(size, d)' if ndim == 2 else '(size, classes, d)'}, (n, d), (n,)"
+            "(size, d), (n, d), (n,)"
         )
     if members.bias.shape != weight.shape[:-1] or not members.eps.shape == members.rate.shape == weight.shape[:1]:
-        raise InputError("bias, eps and rate: allowed: one entry for each model (and class)")
+        raise InputError("bias, eps and rate: allowed: one entry for each model")
     if not 1 <= batch <= len(x):
         raise InputError(f"batch: found {batch}, allowed: 1 to {len(x)}, the images there are")

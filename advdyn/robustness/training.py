@@ -250,7 +250,8 @@ def train(runs: Sequence[Run], data: Data, plan: Plan, classes: int, *, batched:
     """Train the networks of ``runs`` in place: all as one batch, or one after the other.
 
     Both give the same to rounding. One after the other a run depends on nothing but itself, to the last bit. Linear
-    models of two classes under plain SGD have a closed form that serves all runs of a seed at once (``closed_form``).
+    models of two classes under plain SGD have a closed form that serves all runs of a seed at once, to rounding
+    (``closed_form``).
     """
     pixels = data.x.shape[1]
     if batched:

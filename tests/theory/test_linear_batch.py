@@ -11,22 +11,22 @@ from advdyn.errors import InputError
 from advdyn.robustness import linear_batch
 from advdyn.robustness.linear_batch import Members
 
-N, D, BATCH, SIZE, CLASSES = 200, 30, 16, 5, 3
+N, D, BATCH, SIZE = 200, 30, 16, 5
 
 
 def problem(dtype=torch.float64):
     draw = torch.Generator().manual_seed(0)
     x = torch.rand(N, D, generator=draw, dtype=dtype)
-    y = (x[:, :10].sum(1) > x[:, 10:20].sum(1)).long() + (x[:, 0] > 0.7).long()
-    return x, y, 2.0 * (y > 0) - 1
+    y = (x[:, :10].sum(1) > x[:, 10:20].sum(1)) | (x[:, 0] > 0.7)
+    return x, 2.0 * y - 1
 
 
-def members(classes=(), dtype=torch.float64):
+def members(dtype=torch.float64):
     draw = torch.Generator().manual_seed(1)
-    weight = 0.1 * torch.randn(SIZE, *classes, D, generator=draw, dtype=dtype)
+    weight = 0.1 * torch.randn(SIZE, D, generator=draw, dtype=dtype)
     return Members(
         weight,
-        0.1 * torch.randn(SIZE, *classes, generator=draw, dtype=dtype),
+        0.1 * torch.randn(SIZE, generator=draw, dtype=dtype),
         torch.tensor([0.0, 0.01, 0.05, 0.1, 0.3], dtype=dtype),
         torch.tensor([0.1, 0.2, 0.05, 0.5, 0.1], dtype=dtype),
     )
@@ -41,9 +41,8 @@ def standard(start, loss, x, y, order):
     """One model: nn.Linear, FGSM by autograd, torch.optim.SGD."""
     trained = []
     for k in range(SIZE):
-        outputs = 1 if start.bias.ndim == 1 else CLASSES
-        network = nn.Linear(D, outputs).to(x.dtype)
-        network.load_state_dict({"weight": start.weight[k].view(outputs, D), "bias": start.bias[k].view(outputs)})
+        network = nn.Linear(D, 1).to(x.dtype)
+        network.load_state_dict({"weight": start.weight[k].view(1, D), "bias": start.bias[k].view(1)})
         optimiser = torch.optim.SGD(network.parameters(), float(start.rate[k]))
         for rows in order:
             mine = torch.as_tensor(rows if rows.ndim == 1 else rows[k])
@@ -64,7 +63,7 @@ def logistic(z, tau):
 
 @pytest.mark.parametrize("own", [False, True])
 def test_binary_models_are_those_of_the_loop(own):
-    x, _, tau = problem()
+    x, tau = problem()
     found = linear_batch.binary(members(), x, tau, orders(own=own), BATCH)
     weight, bias = standard(members(), logistic, x, tau, orders(own=own))
     torch.testing.assert_close(found.weight, weight, rtol=0, atol=1e-12)
@@ -72,53 +71,37 @@ def test_binary_models_are_those_of_the_loop(own):
     assert float((found.weight - members().weight).abs().max()) > 0.1
 
 
-@pytest.mark.parametrize("own", [False, True])
-def test_softmax_models_are_those_of_the_loop(own):
-    x, y, _ = problem()
-    start = members((CLASSES,))
-    found = linear_batch.softmax(start, x, y, orders(own=own), BATCH)
-    weight, bias = standard(start, nn.functional.cross_entropy, x, y, orders(own=own))
-    torch.testing.assert_close(found.weight, weight, rtol=0, atol=1e-12)
-    torch.testing.assert_close(found.bias, bias, rtol=0, atol=1e-12)
-    assert float((found.weight - start.weight).abs().max()) > 0.1
-
-
 def test_single_precision_keeps_the_weights_to_1e_6():
-    x, _, tau = problem(torch.float32)
+    x, tau = problem(torch.float32)
     found = linear_batch.binary(members(dtype=torch.float32), x, tau, orders(), BATCH)
     weight, _ = standard(members(dtype=torch.float32), logistic, x, tau, orders())
     assert float((found.weight - weight).abs().max()) < 1e-6
 
 
 def test_what_is_given_is_not_changed():
-    x, y, tau = problem()
-    start, many = members(), members((CLASSES,))
+    x, tau = problem()
+    start = members()
     linear_batch.binary(start, x, tau, orders(), BATCH)
-    linear_batch.softmax(many, x, y, orders(), BATCH)
     assert torch.equal(start.weight, members().weight)
     assert torch.equal(start.bias, members().bias)
-    assert torch.equal(many.weight, members((CLASSES,)).weight)
 
 
 def test_members_do_not_see_each_other():
     """Beyond rounding, and not even when one diverges."""
-    x, y, tau = problem()
-    for train, start, labels in (
-        (linear_batch.binary, members(), tau),
-        (linear_batch.softmax, members((CLASSES,)), y),
-    ):
-        rate = start.rate.clone()
-        rate[0] = float("inf")
-        broken = train(replace(start, rate=rate), x, labels, orders(4), BATCH)
-        whole = train(start, x, labels, orders(4), BATCH)
-        assert not broken.weight[0].isfinite().all()
-        torch.testing.assert_close(broken.weight[1:], whole.weight[1:], rtol=0, atol=1e-12)
-        assert start.size == SIZE
+    x, tau = problem()
+    start = members()
+    rate = start.rate.clone()
+    rate[0] = float("inf")
+    broken = linear_batch.binary(replace(start, rate=rate), x, tau, orders(4), BATCH)
+    whole = linear_batch.binary(start, x, tau, orders(4), BATCH)
+    assert not broken.weight[0].isfinite().all()
+    torch.testing.assert_close(broken.weight[1:], whole.weight[1:], rtol=0, atol=1e-12)
+    assert start.size == SIZE
 
 
 def test_weights_that_are_zero_are_not_attacked():
     """The sign of 0 is 0: a pixel that is 0 in every image keeps its weight of 0."""
-    x, _, tau = problem()
+    x, tau = problem()
     x[:, 7] = 0
     start = members()
     start.weight[:, 7] = 0
@@ -127,7 +110,7 @@ def test_weights_that_are_zero_are_not_attacked():
 
 
 def test_no_learning_rate_no_change():
-    x, _, tau = problem()
+    x, tau = problem()
     found = linear_batch.binary(replace(members(), rate=torch.zeros(SIZE).double()), x, tau, orders(), BATCH)
     assert torch.equal(found.weight, members().weight)
 
@@ -144,13 +127,7 @@ def test_no_learning_rate_no_change():
     ],
 )
 def test_refusals(change, message):
-    x, _, tau = problem()
+    x, tau = problem()
     given = {"members": members(), "x": x, "tau": tau, "orders": orders(), "batch": BATCH} | change
     with pytest.raises(InputError, match=message):
         linear_batch.binary(**given)
-
-
-def test_softmax_refuses_labels_out_of_range():
-    x, y, _ = problem()
-    with pytest.raises(InputError, match="y: found 1 to 3, allowed: 0 to 2"):
-        linear_batch.softmax(members((CLASSES,)), x, y + 1, orders(), BATCH)
