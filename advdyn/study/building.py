@@ -287,7 +287,7 @@ def _points(tree: Tree, sweep: Sweep) -> None:
                 try:
                     model = sweep.model(**point)
                 except ValidationError as error:
-                    raise _whole(tree, error) from None
+                    raise _whole(tree, error, {*cell, *grid.lanes}) from None
             runs = model.seeds_of(list(range(grid.count)))
             if len(runs) % sweep.block:
                 at = cell or "this study"
@@ -295,11 +295,11 @@ def _points(tree: Tree, sweep: Sweep) -> None:
                 raise wrong(tree.where("seeds", "block"), "seeds.block", sweep.block, allowed_text)
 
 
-def _whole(tree: Tree, error: ValidationError) -> ConfigError:
+def _whole(tree: Tree, error: ValidationError, axes: set[str]) -> ConfigError:
     """The error of a check of the whole model; its message begins with the parameter at fault, or a key within it."""
     message = error.errors()[0]["msg"].removeprefix("Value error, ")
     name, *within = message.split(":")[0].split(".")
-    swept = [key for key in tree.origins if key[0] == "grids" and key[-1] == name]
+    swept = [key for key in tree.origins if key[0] == "grids" and key[-1] == name and name in axes]
     places = [("lanes", name), ("cells", name), *swept, ("settings", name)]
     at = next((key for key in places if key in tree.origins), ("settings", name))
     return ConfigError(f"{tree.where(*at, *within)}: {'.'.join(at[:-1])}.{message}")

@@ -17,7 +17,7 @@ from advdyn.study.sweep import MAX_PANELS
 
 def table(planned: run.Run, cores: int) -> str:
     """Jobs, core-hours, wall hours, peak memory and disk of each study and step, as text."""
-    lines = [f"{'study':<10} {'step':<16} {'jobs':>6} {'core-hours':>11} {'memory MB':>10} {'disk MB':>9}"]
+    lines = [f"{'study':<10} {'step':<22} {'jobs':>6} {'core-hours':>11} {'memory MB':>10} {'disk MB':>9}"]
     hours = disk = memory = longest = 0.0
     jobs = 0
     for name, study in planned.studies.items():
@@ -27,7 +27,7 @@ def table(planned: run.Run, cores: int) -> str:
         for step, costs in groups.items():
             seconds = sum(c.seconds for c in costs)
             most, size = max(c.memory for c in costs), sum(c.disk for c in costs)
-            lines.append(f"{name:<10} {step:<16} {len(costs):>6} {seconds / 3600:>11.3f} {most:>10.0f} {size:>9.1f}")
+            lines.append(f"{name:<10} {step:<22} {len(costs):>6} {seconds / 3600:>11.3f} {most:>10.0f} {size:>9.1f}")
             jobs += len(costs)
             hours += seconds / 3600
             disk += size
@@ -36,7 +36,7 @@ def table(planned: run.Run, cores: int) -> str:
         if len(study.panels()) == MAX_PANELS:
             lines.append(f"{name}: figures of the first {MAX_PANELS} panels only")
     wall = max(hours / cores, longest)
-    lines.append(f"{'all':<10} {'':<16} {jobs:>6} {hours:>11.3f} {memory:>10.0f} {disk:>9.1f}")
+    lines.append(f"{'all':<10} {'':<22} {jobs:>6} {hours:>11.3f} {memory:>10.0f} {disk:>9.1f}")
     lines.append(
         f"about {wall:.2f} hours, at most {memory * cores:.0f} MB of memory, on {cores} cores, below {planned.results}/"
     )

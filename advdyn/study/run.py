@@ -6,6 +6,8 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +127,7 @@ def _studies(tree: Tree, folder: Path, data: Mapping[str, data_model.Dataset]) -
             )
         study = read(folder / f"{name}.yaml").updated(tree.sub("studies", name))
         studies[name] = building.build(model, study)
-        _dataset_of(studies[name], study.where("settings", "dataset"), data, tree)
+        _datasets_of(studies[name], study, data, tree)
     return studies
 
 
@@ -162,12 +164,21 @@ def _data(tree: Tree) -> dict[str, data_model.Dataset]:
     return data
 
 
-def _dataset_of(study: sweep.Sweep, where: str, data: Mapping[str, data_model.Dataset], tree: Tree) -> None:
-    """The data set that a study names is defined, of a source it can use, and its files are there."""
-    wanted = getattr(study.settings, "dataset", None)
-    if wanted is None:
+def _datasets_of(study: sweep.Sweep, own: Tree, data: Mapping[str, data_model.Dataset], tree: Tree) -> None:
+    """Every data set that a study names is defined, of a source it can use, and its files are there."""
+    if "dataset" not in study.model.model_fields:
         return
-    key = f"{study.name}: settings.dataset"
+    swept = [key for key in own.origins if key[-1] == "dataset" and key[0] in ("cells", "grids")]
+    for wanted in study.values("dataset"):
+        holds = (key for key in swept if wanted in reduce(getitem, key, own.data))
+        at = next(holds, ("settings", "dataset"))
+        _dataset_of(study, own.where(*at), ".".join(at), wanted, data, tree)
+
+
+def _dataset_of(
+    study: sweep.Sweep, where: str, name: str, wanted: str, data: Mapping[str, data_model.Dataset], tree: Tree
+) -> None:
+    key = f"{study.name}: {name}"
     if wanted not in data:
         raise wrong(where, key, wanted, "one of " + (", ".join(data) or "data (empty)"))
     dataset = data[wanted]

@@ -104,6 +104,10 @@ class Sweep:
                 found.setdefault(name, set()).update(values)
         return {n: self.model.ordered(n, found[n]) for n in self.model.fields() if n in found}
 
+    def values(self, name: str) -> list[Any]:
+        """All values that a parameter has at the study's points, in canonical order; lanes aside."""
+        return self.model.ordered(name, {getattr(self.settings.model_copy(update=p.sets), name) for p in self._places})
+
     def _union(self, keys: list[dict[str, Any]], names: set[str]) -> dict[str, list[Any]]:
         return {n: self.model.ordered(n, {key[n] for key in keys}) for n in self.model.fields() if n in names}
 

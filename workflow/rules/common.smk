@@ -175,17 +175,38 @@ class Collection:
 
         return files
 
+    def datasets(self, step, cell=layout.WHOLE):
+        """The data sets that a job is made from: that of its cell, or of every job that a study-level step reads."""
+        if self.sweep.model.steps[step].per in ("cell", "block"):
+            return [self.sweep.at(step, cell).dataset]
+        jobs = [
+            (name, job)
+            for name, found in self.sweep.before(step).items()
+            for job in found
+            if self.sweep.model.steps[name].per in ("cell", "block")
+        ]
+        names = [self.sweep.at(name, job.cell).dataset for name, job in jobs]
+        return list(dict.fromkeys(names)) or [self.sweep.settings.dataset]
+
+    def images(self, step):
+        """An input function: the files of these data sets."""
+
+        def files(wildcards):
+            names = self.datasets(step, wildcards.get("cell", layout.WHOLE))
+            return [f"{RUN.results}/data/{name}.nc" for name in names]
+
+        return files
+
     def sources(self, step, cell, block=""):
         """The identities of the files that a step's file is made from, in the order its script names them."""
         if (step, cell, block) in self.known:
             return self.known[step, cell, block]
         found = []
         if self.data:
-            name = self.sweep.settings.dataset
-            code = code_digest_of(MAKERS[RUN.data[name].source])
-            found.append(
-                provenance.identity(provenance.digest(dataset_point_of(name)), code)
-            )
+            for name in self.datasets(step, cell):
+                code = code_digest_of(MAKERS[RUN.data[name].source])
+                point = provenance.digest(dataset_point_of(name))
+                found.append(provenance.identity(point, code))
         for before, jobs in self.sweep.before(step, cell, block).items():
             for job in jobs:
                 point = provenance.digest(job.point)
