@@ -1,0 +1,178 @@
+"""The parameters and steps of the study `turing`."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from math import log, prod
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from advdyn.study.model import Cost, Step, StudyModel, parameter
+
+CONTROLS = ("none", "label-scaled", "frozen-critic", "random-field", "permuted-pixels")
+Control = Literal["none", "label-scaled", "frozen-critic", "random-field", "permuted-pixels"]
+SYSTEM = (
+    "dataset", "net", "n", "width", "adversary", "adversary_weight", "sign", "penalty", "critic_width", "critic_steps",
+    "critic_rate", "target_slope", "critic_argument", "control", "frozen_steps", "field_time", "activation",
+    "initial_scale", "inputs", "optimiser", "batch", "form", "eta", "duration", "times", "gram_every", "filters",
+)  # fmt: skip
+RUNNING = ("root", "device", "dtype")
+FIGURE = Cost(5.0, 450.0, 2.0)
+FIGURES = (
+    "distance", "input", "filters", "features", "symmetry", "pattern", "synthetic_without", "synthetic_with",
+    "bounds", "looseness", "residual", "logistic", "exponents", "controls", "spectra", "stability",
+)  # fmt: skip
+ETA = 0.1
+# Times at which a run is recorded: close together at first, and evenly over the last half of the usual durations.
+TIMES = [
+    0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 3.0, 5.0, 7.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0, 25.0,
+    30.0, 35.0, 40.0, 45.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0, 120.0, 140.0, 160.0, 180.0, 200.0, 225.0, 250.0, 275.0,
+    300.0, 350.0, 400.0, 450.0, 500.0, 550.0, 600.0,
+]  # fmt: skip
+
+
+def lanes_in(point: Mapping[str, Any]) -> int:
+    """The number of runs a job trains together."""
+    lanes = ("adversary", "adversary_weight", "penalty", "seeds")
+    return prod(len(point[name]) for name in lanes if isinstance(point.get(name), list))
+
+
+def training_cost(point: Mapping[str, Any]) -> Cost:
+    """Matrix products of every step in the span form or the plain one, and the spectrum of the Gram matrix."""
+    n, m, runs = point["n"], point["width"], lanes_in(point)
+    steps = point["duration"] / point["eta"]
+    outputs = 1 if point["net"] == "theory" else 10
+    form = n if point["form"] != "plain" and point["optimiser"] != "adam" else 1600
+    one = 2e-4 + m * n * (2 * form + 20 * outputs + 2 * n / point["gram_every"]) * 6e-11
+    extra = {"label-scaled": 4.0, "random-field": 2.0}.get(point["control"], 1.0)
+    memory = 400 + 8e-6 * runs * (20.0 * m * n + 4.0 * m * 784)
+    return Cost(3 + steps * one * runs * extra, memory, 0.01 * runs * m)
+
+
+def shown(jobs: Sequence[tuple["Model", str]]) -> list[bool]:
+    """The jobs of which pictures are made.
+
+    The first block of seeds of every (dataset, net, inputs, control) under the paper's sign, of controls only none and
+    permuted pixels; of several the one at the width next to ``reference_width`` and the step size next to its default,
+    of these the longest. Adam's runs are shown where no other has its inputs.
+    """
+    first = min(block for _, block in jobs)
+    best: dict[tuple[str, ...], tuple[tuple[float, ...], int]] = {}
+    for i, (model, block) in enumerate(jobs):
+        if block != first or model.control not in ("none", "permuted-pixels") or model.sign != "minus":
+            continue
+        key = (model.dataset, model.net, model.inputs, model.control)
+        width, eta = abs(log(model.width / model.reference_width)), abs(log(model.eta / ETA))
+        rank = (float(model.optimiser == "adam"), width, eta, -model.duration)
+        if key not in best or rank < best[key][0]:
+            best[key] = (rank, i)
+    kept = {i for _, i in best.values()}
+    return [i in kept for i in range(len(jobs))]
+
+
+class Model(StudyModel):
+    """Two-layer networks trained with and without an adversary on their outputs (Rout)."""
+
+    name: ClassVar[str] = "turing"
+    data_sources: ClassVar[tuple[str, ...]] = ("bundled", "directory", "download", "npz", "gaussian")
+    steps: ClassVar[Mapping[str, Step]] = {
+        "train": Step((*SYSTEM, *RUNNING, "seeds"), "block", training_cost, gpu=lambda _: True),
+        "bound": Step(
+            ("deltas",), "block", lambda _: Cost(2.0, 350.0, 1.0), after=("train",),
+        ),
+        "diagnose": Step(
+            ("spectrum_size", *RUNNING), "block", lambda _: Cost(6.0, 700.0, 1.0), after=("train",),
+        ),
+        "illustrate": Step(
+            ("embedding_seeds", "embedded_neurons", *RUNNING),
+            cost=lambda _: Cost(25.0, 800.0, 5.0), after=("train",), takes=shown,
+        ),
+        "collect": Step(cost=lambda _: Cost(8.0, 1200.0, 20.0)),
+        "assess": Step(cost=lambda _: Cost(6.0, 900.0)),
+        **{f"plot_{kind}": Step(cost=lambda _: FIGURE) for kind in FIGURES},
+    }  # fmt: skip
+
+    dataset: str = parameter("mnist", "data set, by its name in the configuration")
+    net: Literal["theory", "full"] = parameter(
+        "theory", "theory: one output, second layer fixed to +-1 and inputs of length 1; full: both layers are trained"
+    )
+    n: int = parameter(100, "training examples, the first so many", ge=1)
+    width: int = parameter(512, "hidden neurons m", ge=1)
+    adversary: Literal["without", "with"] = parameter(
+        "with", "supervision alone, or with an adversary on the outputs (without and with diffusion)", lane=True
+    )
+    adversary_weight: float = parameter(1.0, "weight of the adversary's term in the loss", ge=0, lane=True)
+    sign: Literal["minus", "plus"] = parameter(
+        "minus", "sign of the adversary's term: of the paper (minus) or of the poster (plus)"
+    )
+    penalty: float = parameter(10.0, "weight of the gradient penalty in the critic's loss", ge=0, lane=True)
+    critic_width: int = parameter(128, "hidden neurons of the critic", ge=1)
+    critic_steps: int = parameter(1, "steps of the critic for one of the network", ge=1)
+    critic_rate: float = parameter(0.1, "step size of the critic over that of the network", gt=0)
+    target_slope: float = parameter(1.0, "slope of the critic that the gradient penalty asks for", gt=0)
+    critic_argument: Literal["normalised", "raw"] = parameter(
+        "normalised", "argument of the critic: the outputs f, or V sigma(U x) as on the poster; one for relu"
+    )
+    control: Control = parameter(
+        "none",
+        "in place of the live critic: supervision with scaled labels and the same displacement, a critic held fixed, a "
+        "random moving field of the same size; or the live critic on inputs whose pixels are permuted",
+    )
+    frozen_steps: int = parameter(200, "steps on the initial outputs after which a frozen critic is held", ge=0)
+    field_time: float = parameter(10.0, "correlation time of the random field", gt=0)
+    activation: Literal["relu", "leaky", "softplus", "tanh"] = parameter("relu", "activation of network and critic")
+    initial_scale: float = parameter(1.0, "standard deviation of the initial weights of the hidden layer", gt=0)
+    inputs: Literal["unit", "raw"] = parameter(
+        "unit", "whether inputs are scaled to length 1, as the theorems ask, or taken as they are"
+    )
+    optimiser: Literal["gd", "sgd", "adam"] = parameter("gd", "optimiser of the network; the critic descends by gd")
+    batch: int = parameter(64, "examples of one step of sgd and adam", ge=1)
+    form: Literal["auto", "span", "plain"] = parameter(
+        "auto", "span: exact in the span of the inputs (not for adam); auto: span where it is exact and n < d_in"
+    )
+    eta: float = parameter(ETA, "step size", gt=0)
+    duration: float = parameter(300.0, "time eta x steps up to which a run goes", gt=0)
+    times: list[float] = parameter(
+        TIMES,
+        "times eta x steps that are recorded, as far as the duration, at the next step",
+        sweep=False,
+        min_length=2,
+    )
+    gram_every: int = parameter(
+        1,
+        "steps between spectra of the theory net's Gram matrix; between them its change bounds them",
+        ge=1,
+        sweep=False,
+    )
+    filters: int = parameter(16, "neurons of the first seed whose filters are kept over time", ge=1, sweep=False)
+    deltas: list[float] = parameter(
+        [0.01, 0.05, 0.1, 0.2, 0.5], "failure probabilities delta of the theorems as printed", sweep=False, min_length=1
+    )
+    spectrum_size: int = parameter(
+        600, "largest Jacobian whose whole spectrum is computed; of a larger one the leading eigenvalues", sweep=False,
+        ge=2,
+    )  # fmt: skip
+    embedding_seeds: int = parameter(3, "seeds of the t-SNE embeddings", sweep=False, ge=1)
+    embedded_neurons: int = parameter(256, "neurons embedded at most, the first ones", sweep=False, ge=8)
+    reference_width: int = parameter(512, "width of which pictures are made, or the next", ge=1, sweep=False)
+    dtype: Literal["float32", "float64"] = parameter("float64", "precision of training", sweep=False)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.net == "theory" and self.inputs != "unit":
+            raise ValueError(
+                f"inputs: found {self.inputs!r}, allowed: 'unit' with net theory (the theorems need |x| = 1)"
+            )
+        if self.optimiser == "adam" and self.form == "span":
+            raise ValueError(
+                "form: found 'span', allowed: auto or plain with adam, which leaves the span of the inputs"
+            )
+        if self.optimiser != "gd" and self.batch > self.n:
+            raise ValueError(f"batch: found {self.batch}, allowed: at most n, {self.n}")
+        if self.duration < self.eta:
+            raise ValueError(f"duration: found {self.duration}, allowed: at least one step, eta {self.eta}")
+        if any(b <= a for a, b in pairwise(self.times)) or self.times[0] != 0:
+            raise ValueError(f"times: found {self.times}, allowed: increasing values that begin with 0")
+        if any(not 0 < delta < 1 for delta in self.deltas):
+            raise ValueError(f"deltas: found {self.deltas}, allowed: values > 0 and < 1")
+        return self
