@@ -370,6 +370,7 @@ def illustrations(datasets=("mnist", "gaussian", "mnist, permuted"), pixels=784,
         {"dataset": list(datasets), "stage": STAGES, "embedding_seed": np.arange(embedding_seeds),
          "image_shape": ("dataset", [f"{side},{side}"] * len(datasets))},
     )  # fmt: skip
+    names["inputs"] = ["unit"] * n
     weight = {"adversary_weight": ("picture", 1.0 * live), "penalty": ("picture", 10.0 * live)}
     return found.assign_coords({name: ("picture", list(values)) for name, values in names.items()} | weight)
 

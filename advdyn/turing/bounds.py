@@ -64,6 +64,7 @@ PIECEWISE = ("relu", "leaky")
 PAPER = "Rout, Towards a pseudo-reaction-diffusion model for Turing instability in adversarial learning"
 HERE = "derived here, see advdyn.turing.bounds"
 LENGTH = "1"
+ROUNDING = 1e-15  # of the largest eigenvalue and per row: an eigenvalue below it is 0
 
 RUN, OVER_TIME = ("lane", "seed"), ("lane", "seed", "time")
 # name: dims, long name, units, reference
@@ -154,7 +155,10 @@ class Case:
     @property
     def settled(self) -> Floats:
         """sum_{k<K} eta (1 - eta lambda_0/2)^k, of the flow (1 - exp(-lambda_0 t/2))/(lambda_0/2)."""
-        return (1 - np.maximum(1 - self.eta * self.half_0, 0) ** self.steps) / self.half_0
+        kept = np.maximum(1 - self.eta * self.half_0, 0)
+        with np.errstate(divide="ignore", invalid="ignore"):  # by expm1, as in ``gain``
+            grown = -np.expm1(self.steps * np.log(kept)) / self.half_0
+        return np.where(self.steps == 0, 0 * self.half_0, grown)
 
 
 def run(record: xr.Dataset, images: Images, *, deltas: list[float], point: Mapping[str, Any]) -> xr.Dataset:
@@ -212,6 +216,8 @@ def _case(record: xr.Dataset, x: Floats, point: Mapping[str, Any]) -> Case:
     least, most = np.nan, np.nan
     if unit and point["activation"] == "relu":
         least, most = gram.extreme_eigenvalues(gram.infinity(x))
+        if least <= ROUNDING * len(x) * most:  # parallel inputs: Assumption 1, lambda_0 > 0, fails
+            least = np.nan
     shape = series["error"].shape
     if theory:
         low, high = series["gram_inf"], series["gram_sup"]
@@ -426,11 +432,6 @@ def _equilibrium(record: xr.Dataset, case: Case, point: Mapping[str, Any]) -> Fl
 def _numbers(record: xr.Dataset, name: str, *dims: str) -> Floats:
     """A variable in double precision, with its dims in this order."""
     return np.asarray(record[name].transpose(*dims).to_numpy(), dtype=float)
-
-
-def _late(error: Floats) -> Floats:
-    """Mean over the last quarter of the recorded times; NaN for a run that ended before."""
-    return np.asarray(error[..., -max(1, error.shape[-1] // 4) :].mean(-1))
 
 
 def _last(a: Floats) -> Floats:

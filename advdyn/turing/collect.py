@@ -18,9 +18,9 @@ SYSTEM = (
     "activation", "initial_scale", "inputs", "optimiser", "batch", "duration",
 )  # fmt: skip
 DIMS = (
-    "run", "bound", "delta", "layer", "seed", "stage", "time", "neuron", "wavenumber", "component", "eigenvalue",
+    "run", "bound", "delta", "layer", "seed", "stage", "time", "snapshot", "neuron", "shown", "wavenumber", "component",
+    "eigenvalue", "pixel",
 )  # fmt: skip
-LEFT = ("filter",)  # shown in the illustrations
 DIGITS = 9  # of a time, so that runs of different step sizes share their times
 TITLE = "Two-layer networks with and without an adversary"
 
@@ -45,7 +45,8 @@ def run(parts: Steps, parameters: Mapping[str, Sequence[str]], reference: Mappin
     Returns
     -------
     Dataset over run (coordinates: the parameters SYSTEM, and whatever else is swept), seed, time, neuron, bound,
-    layer, delta, stage, wavenumber, component and eigenvalue; NaN where a run has no such time, neuron or seed.
+    layer, delta, stage, wavenumber, component, eigenvalue, and filters over snapshot (see ``snapshot_time``), shown and
+    pixel; NaN where a run has no such time, neuron or seed.
 
     Raises
     ------
@@ -60,7 +61,7 @@ def run(parts: Steps, parameters: Mapping[str, Sequence[str]], reference: Mappin
     points: dict[tuple[Any, ...], dict[str, Any]] = {}
     for cell, record in train:
         key = tuple(cell.items())
-        found = [record.drop_vars(LEFT, errors="ignore").drop_dims("snapshot", errors="ignore")]
+        found = [_snapshots(record)]
         for of in others.values():
             job = (key, _block(record))
             if job in of:
@@ -102,6 +103,13 @@ def _block(dataset: xr.Dataset) -> tuple[int, ...]:
 def _timed(dataset: xr.Dataset) -> xr.Dataset:
     """The data set at rounded times, if it has any."""
     return dataset.assign_coords(time=dataset["time"].round(DIGITS)) if "time" in dataset.coords else dataset
+
+
+def _snapshots(record: xr.Dataset) -> xr.Dataset:
+    """The record with its snapshots by number, and their times as a variable: runs have other ones."""
+    if "snapshot" not in record.coords:
+        return record
+    return record.assign(snapshot_time=record["snapshot"].variable).drop_vars("snapshot")
 
 
 def _by_job(parts: Sequence[Part]) -> dict[tuple[Any, ...], xr.Dataset]:

@@ -386,7 +386,8 @@ def train(data: Examples, begin: Start, plan: Plan, recorder: Recorder | None = 
                 )
                 recorder.take(step, now)
             if step in recorder.snapshots:
-                kept.append(np.stack([hidden.weights(lane * S, filters) for lane in range(lanes)]))
+                first = [(lane * S, hidden.weights(lane * S, filters)) for lane in range(lanes)]
+                kept.append(np.stack([np.where(alive[run], found, np.nan) for run, found in first]))
             sums.stepped(size)
         if step == plan.steps:
             break

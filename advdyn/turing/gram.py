@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.floating[Any]]
 # Largest matrix that is decomposed as a whole. Measured on one core, in seconds (whole | Lanczos): n = 1000, MNIST
 # 0.05 | 0.04, Gaussian inputs 0.05 | 0.36; n = 2000, 0.41 | 0.23 and 0.45 | 2.9; n = 3500, MNIST 3.5 | 1.1.
 WHOLE = 2048
+PARALLEL = 1e-12  # of a cosine: inputs closer than 1e-6 are one input
 SHIFT = 1e-12  # of the largest eigenvalue and per row: below what rounding can make of an eigenvalue that is 0
 TOLERANCE = 1e-10
 
@@ -55,6 +56,7 @@ def infinity(x: Floats) -> npt.NDArray[np.float64]:
     # arccos is infinitely steep at 1: a diagonal that rounds to 1 - 1e-16 would be off by 1e-8
     np.fill_diagonal(cosine, 1.0)
     cosine = (cosine + cosine.T) / 2
+    cosine = np.where(np.abs(cosine) > 1 - PARALLEL, np.sign(cosine), cosine)  # of inputs that are the same
     return cosine * (np.pi - np.arccos(cosine)) / (2 * np.pi)
 
 

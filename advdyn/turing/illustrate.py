@@ -56,6 +56,13 @@ OF_LAYER: dict[str, tuple[tuple[str, ...], str, str, str]] = {
 LAYERS = {"": ("U", "hidden layer"), "_v": ("V", "top layer")}
 
 
+OF_POINT = {
+    "net": "net", "control": "control", "sign": "sign of the adversary's term", "inputs": "scale of the inputs",
+    "optimiser": "optimiser", "width": "hidden neurons", "n": "training examples", "eta": "step size",
+    "duration": "step size times steps", "initial_scale": "standard deviation of the initial weights",
+}  # fmt: skip
+
+
 def name_of(dataset: str, control: str) -> str:
     """What the inputs of a run are called: by their data set, and whether its pixels were permuted."""
     return f"{dataset}, permuted" if control == "permuted-pixels" else dataset
@@ -169,8 +176,7 @@ def run(
     about = {
         "dataset_of": ([points[k]["dataset"] for k, _ in pictures], "data set"),
         "inputs_of": ([labels[k] for k, _ in pictures], "inputs, as dataset names them"),
-        "net": ([points[k]["net"] for k, _ in pictures], "net"),
-        "control": ([points[k]["control"] for k, _ in pictures], "control"),
+        **{name: ([points[k][name] for k, _ in pictures], text) for name, text in OF_POINT.items()},
         "adversary": ([str(records[k]["adversary"].to_numpy()[lane]) for k, lane in pictures], "adversary"),
     } | {
         name: ([float(records[k][name][lane]) for k, lane in pictures], text)

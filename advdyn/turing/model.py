@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from math import log, prod
+from math import prod
+from statistics import mode
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
@@ -22,7 +23,7 @@ FIGURES = (
     "distance", "input", "filters", "features", "symmetry", "pattern", "synthetic_without", "synthetic_with",
     "bounds", "looseness", "residual", "logistic", "exponents", "controls", "spectra", "stability",
 )  # fmt: skip
-ETA = 0.1
+NUMBERS = ("n", "width", "eta", "duration", "critic_width", "critic_rate", "initial_scale")
 # Times at which a run is recorded: close together at first, and evenly over the last half of the usual durations.
 TIMES = [
     0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 3.0, 5.0, 7.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0, 25.0,
@@ -53,17 +54,22 @@ def shown(jobs: Sequence[tuple["Model", str]]) -> list[bool]:
     """The jobs of which pictures are made.
 
     The first block of seeds of every (dataset, net, inputs, control) under the paper's sign, of controls only none and
-    permuted pixels; of several the one at the width next to ``reference_width`` and the step size next to its default,
-    of these the longest. Adam's runs are shown where no other has its inputs.
+    permuted pixels; of several the one that has most numbers in common with the other jobs of its net, from which
+    sweeps and controls start, then the longest. Adam's runs are shown where no other has its inputs.
     """
     first = min(block for _, block in jobs)
+    usual = {
+        (net, name): mode([getattr(model, name) for model, _ in jobs if model.net == net])
+        for net in {model.net for model, _ in jobs}
+        for name in NUMBERS
+    }
     best: dict[tuple[str, ...], tuple[tuple[float, ...], int]] = {}
     for i, (model, block) in enumerate(jobs):
         if block != first or model.control not in ("none", "permuted-pixels") or model.sign != "minus":
             continue
         key = (model.dataset, model.net, model.inputs, model.control)
-        width, eta = abs(log(model.width / model.reference_width)), abs(log(model.eta / ETA))
-        rank = (float(model.optimiser == "adam"), width, eta, -model.duration)
+        unusual = sum(getattr(model, name) != usual[model.net, name] for name in NUMBERS)
+        rank = (float(model.optimiser == "adam"), float(unusual), -model.duration)
         if key not in best or rank < best[key][0]:
             best[key] = (rank, i)
     kept = {i for _, i in best.values()}
@@ -130,7 +136,7 @@ class Model(StudyModel):
     form: Literal["auto", "span", "plain"] = parameter(
         "auto", "span: exact in the span of the inputs (not for adam); auto: span where it is exact and n < d_in"
     )
-    eta: float = parameter(ETA, "step size", gt=0)
+    eta: float = parameter(0.1, "step size", gt=0)
     duration: float = parameter(300.0, "time eta x steps up to which a run goes", gt=0)
     times: list[float] = parameter(
         TIMES,
@@ -154,7 +160,6 @@ class Model(StudyModel):
     )  # fmt: skip
     embedding_seeds: int = parameter(3, "seeds of the t-SNE embeddings", sweep=False, ge=1)
     embedded_neurons: int = parameter(256, "neurons embedded at most, the first ones", sweep=False, ge=8)
-    reference_width: int = parameter(512, "width of which pictures are made, or the next", ge=1, sweep=False)
     dtype: Literal["float32", "float64"] = parameter("float64", "precision of training", sweep=False)
 
     @model_validator(mode="after")

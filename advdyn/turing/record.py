@@ -54,6 +54,13 @@ LAYERED = {
 }
 
 
+EACH = {
+    "reaction_each": ("reaction |R_j| of each neuron, {} layer", ROUT),
+    "diffusion_each": ("diffusion |D_j| of each neuron, {} layer", ROUT),
+    "alignment_each": ("cosine of R_j and D_j of each neuron, {} layer; NaN where one of them is 0", OURS),
+}
+
+
 def grid(times: Sequence[float], eta: float, duration: float) -> tuple[int, list[int]]:
     """The number of steps, and the steps that are recorded: the first at or after each time, and the last."""
     near = 1e-9
@@ -100,6 +107,8 @@ class Recorder:
         names = [*TIMED, *(layer_name(name, layer) for layer in layers for name in LAYERED)]
         self.timed = {name: np.full(shape, np.nan) for name in names}
         self.du = {layer: np.full((*shape, width), np.nan, np.float32) for layer in layers}
+        each = (runs, len(self.snapshots), width)
+        self.each = {f"{name}_{layer}": np.full(each, np.nan, np.float32) for layer in layers for name in EACH}
 
     def take(self, step: int, now: Moment) -> None:
         """Write down a step; runs that have diverged stay NaN."""
@@ -114,9 +123,11 @@ class Recorder:
         }  # fmt: skip
         n, m = now.slope.shape[-1], now.slope.shape[-2]
         parts = [network.pull_hidden(now.V, now.slope, r).view(-1, n) @ self._F for r in (-residual, now.q)]
-        values |= self._layer("u", *(part.view(len(alive), m, -1) for part in parts))
+        layers = {"u": [part.view(len(alive), m, -1) for part in parts]}
         if self._full:
-            values |= self._layer("v", *(network.pull_top(now.hidden, r).mT for r in (-residual, now.q)))
+            layers["v"] = [network.pull_top(now.hidden, r).mT for r in (-residual, now.q)]
+        for layer, (reaction, diffusion) in layers.items():
+            values |= self._layer(layer, reaction, diffusion, step, alive)
         values |= self._spectrum(step, now)
         for name, value in values.items():
             found = value.double().cpu().numpy() if isinstance(value, Tensor) else value
@@ -125,13 +136,21 @@ class Recorder:
         if now.moved_top is not None:
             self.du["v"][alive, at] = now.moved_top.norm(dim=-2).float().cpu().numpy()[alive]
 
-    def _layer(self, layer: str, reaction: Tensor, diffusion: Tensor) -> dict[str, Tensor | np.ndarray]:
-        """Sizes of reaction and diffusion (run, m, .), and how alike the velocities of the neurons are."""
+    def _layer(
+        self, layer: str, reaction: Tensor, diffusion: Tensor, step: int, alive: np.ndarray
+    ) -> dict[str, Tensor | np.ndarray]:
+        """Sizes of reaction and diffusion (run, m, .), and how alike the velocities of the neurons are.
+
+        At snapshots those of each neuron are kept as well.
+        """
         r, d = reaction.norm(dim=-1), diffusion.norm(dim=-1)
         total, product = r + d, r * d
         nan = torch.full_like(r, torch.nan)
         share = torch.where(total > 0, d / total, nan)
         cosine = torch.where(product > 0, (reaction * diffusion).sum(-1) / product, nan)
+        if step in self.snapshots:
+            for name, value in zip(EACH, (r, d, cosine), strict=True):
+                self.each[f"{name}_{layer}"][alive, self.snapshots[step]] = value.float().cpu().numpy()[alive]
         velocity = reaction + diffusion
         size = velocity.norm(dim=-1, keepdim=True)
         unit = torch.where(size > 0, velocity / size, 0.0)
@@ -193,15 +212,23 @@ def _absolute(unit: Tensor) -> Tensor:
 
 
 def dataset(
-    timed: dict[str, np.ndarray], du: dict[str, np.ndarray], still: dict[str, tuple[np.ndarray, str, str]],
-    filters: np.ndarray, coords: dict[str, Any], shape: tuple[int, int], attrs: dict[str, Any],
-) -> xr.Dataset:  # fmt: skip
+    timed: dict[str, np.ndarray],
+    du: dict[str, np.ndarray],
+    each: dict[str, np.ndarray],
+    still: dict[str, tuple[np.ndarray, str, str]],
+    filters: np.ndarray,
+    coords: dict[str, Any],
+    shape: tuple[int, int],
+    attrs: dict[str, Any],
+) -> xr.Dataset:
     """The record.
 
     Parameters
     ----------
     timed, du
         By name over (run, time) and by layer over (run, time, neuron).
+    each
+        By name over (run, snapshot, neuron).
     still
         Name to (values over (run, ...), long name, unit) of what does not depend on time.
     filters
@@ -223,6 +250,16 @@ def dataset(
         text = f"distance of a neuron's weights from their initial values, {words[layer]} layer"
         variables[f"d{layer}"] = io.variable(
             (*runs, "time", "neuron"), values.reshape(*shape, *values.shape[1:]), text, "1", ROUT
+        )
+    for name, values in each.items():
+        kind, layer = name.rsplit("_", 1)
+        text, source = EACH[kind]
+        variables[name] = io.variable(
+            (*runs, "snapshot", "neuron"),
+            values.reshape(*shape, *values.shape[1:]),
+            text.format(words[layer]),
+            "1",
+            source,
         )
     for name, (values, text, unit) in still.items():
         dims = (*runs, "neuron")[: values.ndim + 1]

@@ -187,6 +187,8 @@ def run(
         "z": end.z.mT.cpu().numpy(), "q": end.q.mT.cpu().numpy(),
         "U": np.stack([end.hidden.weights(run).astype(np.float32) for run in range(runs)]),
     }  # fmt: skip
+    for values in final.values():
+        values[lost] = np.nan  # also of a run that was lost at its last step
     weights = {name: values.reshape(*per, *values.shape[1:]) for name, values in final.items()}
     weights |= {"U0": begin.U.astype(np.float32), "V0": begin.V.astype(np.float32)}
-    return record.dataset(recorder.timed, recorder.du, still, shown, coords, per, attrs), weights
+    return record.dataset(recorder.timed, recorder.du, recorder.each, still, shown, coords, per, attrs), weights

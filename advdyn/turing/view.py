@@ -89,7 +89,9 @@ class View:
     ) -> int | None:  # fmt: skip
         """The run nearest the settings among those wanted; None where there is none.
 
-        Nearest: most names in common, then the smallest sum of absolute logarithms of the ratios of the numbers.
+        Nearest: most names in common with the settings; then the settings themselves, or else most numbers in common
+        with the other runs of the net (``usual``), from which controls and sweeps start; then the smallest sum of
+        absolute logarithms of the ratios of the numbers to the settings.
         """
         found = self.where(net=net, dataset=dataset, adversary=adversary, control=control, **wanted)
         return min(found, key=lambda run: (*self._distance(run), run), default=None)
@@ -103,13 +105,33 @@ class View:
     def _texts(self) -> tuple[str, ...]:
         return tuple(k for k, value in self.rows[0].items() if isinstance(value, str))
 
-    def _distance(self, run: int) -> tuple[int, float]:
+    @cached_property
+    def usual(self) -> dict[str, dict[str, float]]:
+        """For each net the value of every number that most of its runs have; of several the one nearest the settings.
+
+        Of the critic's parameters those of runs with an adversary.
+        """
+        found: dict[str, dict[str, float]] = {}
+        for net in self.nets:
+            rows = [row for row in self.rows if row["net"] == net]
+            for name in (k for k in self.rows[0] if k not in self._texts):
+                counts: dict[float, int] = {}
+                for row in rows:
+                    if name not in CRITIC or row["adversary"] == "with":
+                        counts[row[name]] = counts.get(row[name], 0) + 1
+                near = sorted(counts, key=lambda v: (-counts[v], _apart(v, self.reference[name]), v))
+                found.setdefault(net, {})[name] = near[0] if near else self.reference[name]
+        return found
+
+    def _distance(self, run: int) -> tuple[int, int, float]:
         """How far a run is from the settings; see ``base``."""
         row = self.rows[run]
         idle = CRITIC if row["adversary"] == "without" else ()
         names = sum(int(row[k] != self.reference[k]) for k in self._texts if k not in (*idle, "adversary"))
         numbers = [k for k in row if k not in (*idle, *self._texts)]
-        return names, sum(_apart(row[k], self.reference[k]) for k in numbers)
+        unusual = sum(not _equal(row[k], self.usual[row["net"]][k]) for k in numbers)
+        apart = sum(_apart(row[k], self.reference[k]) for k in numbers)
+        return names, unusual if apart > 0 else 0, apart
 
     def partner(self, run: int) -> int | None:
         """The run without an adversary that is otherwise equal to a run, in all that has an effect on it."""

@@ -536,3 +536,78 @@ def test_weights_come_back_as_they_were_and_are_not_mistaken(tmp_path):
     paths[1].write_bytes(b"nothing")
     with pytest.raises(InputError, match="cannot be read"):
         weights.load(paths[1], "made here")
+
+
+@pytest.mark.parametrize("net", ["theory", "full"])
+def test_reaction_and_diffusion_of_each_neuron_are_the_sums_over_examples_of_the_paper(net):
+    """Equations (48) to (55), one neuron and one example at a time; and what is averaged over neurons."""
+    record, left = trained(CLASSES if net == "full" else IMAGES, net=net, width=20)
+    data = data_of(net)
+    lane = {"lane": 1, "seed": 0}
+    U, V, z, q = (left[name][1, 0].astype(float) for name in ("U", "V", "z", "q"))
+    scale = 1 / np.sqrt(V.size)
+    parts = {}
+    for name, pull in (("reaction", data.y - z), ("diffusion", q)):
+        u, v = np.zeros_like(U), np.zeros_like(V.T)
+        for j in range(len(U)):
+            for x, c in zip(data.x, pull, strict=True):
+                u[j] += scale * (c @ V[:, j]) * (U[j] @ x >= 0) * x
+                v[j] += scale * c * max(U[j] @ x, 0)
+        parts[name] = {"u": u, "v": v}
+    for layer in ("u", "v") if net == "full" else ("u",):
+        r, d = parts["reaction"][layer], parts["diffusion"][layer]
+        sizes = [np.linalg.norm(a, axis=1) for a in (r, d)]
+        end = record.isel(snapshot=-1, **lane)
+        live = sizes[0] * sizes[1] > 0
+        cosine = (r * d).sum(1)[live] / (sizes[0] * sizes[1])[live]
+        for name, size in zip(("reaction", "diffusion"), sizes, strict=True):
+            np.testing.assert_allclose(end[f"{name}_each_{layer}"], size, rtol=2e-4, atol=1e-6)
+        np.testing.assert_allclose(end[f"alignment_each_{layer}"].values[live], cosine, rtol=2e-4, atol=1e-5)
+        last = record.isel(time=-1, **lane)
+        total = r + d
+        unit = total[np.linalg.norm(total, axis=1) > 0]
+        unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+        pairs = (unit @ unit.T)[~np.eye(len(unit), dtype=bool)]
+        sync = "sync" if layer == "u" else "sync_v"
+        wanted = {
+            f"reaction_{layer}": sizes[0].mean(), f"diffusion_{layer}_max": sizes[1].max(),
+            f"share_{layer}": np.mean((sizes[1] / (sizes[0] + sizes[1]))[sizes[0] + sizes[1] > 0]),
+            f"alignment_{layer}": cosine.mean(), sync: pairs.mean(),
+            sync.replace("sync", "sync_abs"): np.abs(pairs).mean(),
+        }  # fmt: skip
+        for name, value in wanted.items():
+            assert float(last[name]) == pytest.approx(value, rel=1e-3, abs=1e-4), name
+
+
+def test_the_step_of_the_top_layer_is_its_reaction_and_diffusion():
+    """V(1) - V(0) = eta (R^v + D^v), to rounding."""
+    data, eta = data_of("full"), 0.1
+    begin = begun(data, "full")
+    end = engine.train(data, begin, plan(data, net="full", steps=1, eta=eta))
+    hidden = np.maximum(begin.U[0] @ data.x.T, 0)
+    z = hidden.T @ begin.V[0].T / np.sqrt(begin.V[0].size)
+    still = engine.train(data, begin, plan(data, net="full", steps=0, eta=eta))  # q of time 0
+    pull = data.y - z + still.q[0].T.numpy()
+    wanted = eta * (hidden @ pull).T / np.sqrt(begin.V[0].size)
+    np.testing.assert_allclose(end.V[0].numpy() - begin.V[0], wanted, rtol=0, atol=1e-14)
+
+
+def test_nothing_is_left_of_a_run_that_is_lost_at_its_last_step():
+    settings = {"sign": "plus", "penalty": 0.0, "critic_rate": 40.0, "duration": 10.0, "seeds": [0]}
+    end = float(trained(**settings, times=[0.0, 10.0])[0]["diverged_at"][1, 0])
+    record, left = trained(**(settings | {"duration": end}), times=[0.0, end])
+    assert record["diverged_at"].values[1, 0] == pytest.approx(end)
+    for name in ("U", "z", "q", "W", "a"):
+        assert np.isnan(left[name][1]).all()
+        assert np.isfinite(left[name][0]).all()
+    assert record["filter"].isel(lane=1, snapshot=-1).isnull().all()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_batch_of_seeds_on_a_gpu_is_the_single_runs_of_the_cpu():
+    settings = {"duration": 10.0, "width": 64}
+    together = trained(**settings, device="cuda", seeds=[0, 1, 2])[0]
+    for seed in (0, 1, 2):
+        alone = trained(**settings, seeds=[seed])[0]
+        np.testing.assert_allclose(together["error"].sel(seed=[seed]), alone["error"], rtol=1e-5)
+        np.testing.assert_allclose(together["du"].sel(seed=[seed]), alone["du"], rtol=1e-5, atol=1e-7)
