@@ -1,0 +1,1 @@
+"""Figures of the study `turing`, one kind per module."""
