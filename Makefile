@@ -5,6 +5,7 @@
 # make partial        after failed jobs: collect and draw what is there, marked as partial
 # make clean-stale    list files that no study plans any more; DELETE=1 removes them
 # make report         the report of a finished run, and where everything is
+# make ledger-docs    keep the ledger of a finished run of paper size in docs/ (CONFIG=)
 # make peers          other attack libraries beside the environment, only for comparison with them in the tests
 # make test-unit      the tests that do not run snakemake;  make lint, format, schemas, bench, pins
 
@@ -19,7 +20,7 @@ PEERS := $(shell sed -n 's/==.*//p' envs/requirements-peers.txt)
 PINS := envs/requirements-dev.txt envs/requirements.txt envs/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help env run report partial plan clean-stale test test-unit peers lint format schemas pins bench
+.PHONY: help env run report ledger-docs partial plan clean-stale test test-unit peers lint format schemas pins bench
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -53,6 +54,9 @@ plan: env
 clean-stale: env
 	@$(BIN)/python -m advdyn.study.stale $(CONFIGFILE) $(if $(DELETE),--delete)
 
+ledger-docs: env
+	@$(BIN)/python -m advdyn.study.ledger $(or $(CONFIGFILE),--configfile config/paper.yaml)
+
 test: env
 	$(BIN)/python -m pytest
 
@@ -79,7 +83,7 @@ schemas: env
 	$(BIN)/python -m advdyn.study.schema
 
 bench: env
-	for b in ode simulation linear attacks training workflow; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+	for b in ode simulation linear attacks training turing workflow; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 pins: env
 	(echo "# Every package of the environment, direct or not, as it was tested; regenerate with \`make pins\`."; \

@@ -12,6 +12,7 @@ STUDIES = {
     "mixture": "advdyn.mixture.model",
     "logistic": "advdyn.logistic.model",
     "robustness": "advdyn.robustness.model",
+    "turing": "advdyn.turing.model",
 }
 
 

@@ -11,6 +11,7 @@ import xarray as xr
 from advdyn import io, provenance
 from advdyn.mixture.model import Model
 from advdyn.robustness.model import FIGURES
+from advdyn.turing.model import FIGURES as TURING_FIGURES
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = [str(ROOT / "advdyn" / "io.py")]
@@ -185,4 +186,5 @@ def test_every_script_is_called_by_a_test_here():
     scripts = {file.stem for file in (ROOT / "scripts").glob("*.py")}
     plots = {f"plot_logistic_{kind}" for kind in ("weights", "outputs", "errors", "example")}
     plots |= {f"plot_robustness_{kind}" for kind in FIGURES}  # test_robustness_figures
+    plots |= {f"plot_turing_{kind}" for kind in TURING_FIGURES}  # test_turing_figures
     assert {s for s in scripts - plots if f'"{s}"' not in tested} == set()

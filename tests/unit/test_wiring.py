@@ -43,6 +43,10 @@ FUNCTIONS = {
     ),
     "scale_robustness": ("advdyn.robustness.scale", "run", ("images",)),
     "illustrate_robustness": ("advdyn.robustness.illustrate", "run", ("compared", "images")),
+    "train_turing": ("advdyn.turing.training", "run", ("images",)),
+    "bound_turing": ("advdyn.turing.bounds", "run", ("record", "images", "point")),
+    "diagnose_turing": ("advdyn.turing.diagnostics", "run", ("record", "weights", "images", "point")),
+    "illustrate_turing": ("advdyn.turing.illustrate", "run", ("records", "weights", "images", "points")),
 }  # fmt: skip
 
 

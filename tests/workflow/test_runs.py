@@ -42,10 +42,10 @@ def test_a_whole_run_leaves_data_figures_ledger_and_report(smoke):
     checkout = smoke[0]
     results = checkout.folder / "results-smoke"
     ledger = pd.read_csv(results / "claims.csv")
-    assert set(ledger["study"]) == {"mixture", "logistic", "robustness"}
+    assert set(ledger["study"]) == {"mixture", "logistic", "robustness", "turing"}
     study = xr.load_dataset(results / "mixture" / "mixture.nc")
     assert {"prior", "eps_train", "simulator", "seed", "alpha", "order", "eps"} <= set(study.dims)
-    for name in ("mixture", "logistic", "robustness"):
+    for name in ("mixture", "logistic", "robustness", "turing"):
         attributes = xr.load_dataset(results / name / f"{name}.nc").attrs
         assert {"device", "dtype", "parameters", "code", "versions"} <= set(attributes)
         assert attributes["device"] == "cpu"
@@ -63,6 +63,15 @@ def test_a_whole_run_leaves_data_figures_ledger_and_report(smoke):
     summary = command(checkout, "-m", "advdyn.study.summary", "--configfile", "config/smoke.yaml")
     assert "results-smoke/mixture/mixture.nc" in summary.stdout
     assert "results-smoke/report.html" in summary.stdout
+
+
+def test_no_bound_that_is_rigorous_is_violated_on_a_run(smoke):
+    study = xr.load_dataset(smoke[0].folder / "results-smoke" / "turing" / "turing.nc")
+    held = study["ratio"].where(study["asserted"] > 0)
+    for bound in ("B1a", "B3", "B4", "B4v"):
+        assert held.sel(bound=bound).notnull().any(), bound
+        assert float(held.sel(bound=bound).max()) <= 1 + 1e-6, bound
+    assert float(held.max()) <= 1 + 1e-6
 
 
 def test_a_smoke_run_says_not_tested_where_it_is_too_small(smoke):

@@ -1,0 +1,17 @@
+"""Rule train_turing: networks with and without an adversary, one cell, one block of seeds, all lanes."""
+
+from advdyn import io, job
+from advdyn.data import load
+from advdyn.turing import training, weights
+
+
+def main(snakemake):
+    with job.of(snakemake) as point:
+        images = load.load(snakemake.input.data[0], dtype=point["dtype"])
+        record, trained = training.run(images, **point)
+        io.write(record, snakemake.output.record, point, snakemake.input.code, snakemake.input.data)
+        weights.save(snakemake.output.weights, trained, io.identity_of(snakemake.output.record))
+
+
+if __name__ == "__main__":
+    main(snakemake)  # type: ignore[name-defined]
