@@ -41,6 +41,16 @@ def memory(logs: Path) -> list[tuple[float, str]]:
     return sorted(found, reverse=True)
 
 
+def shares(logs: Path) -> dict[str, float]:
+    """Seconds of the jobs of each study, from Snakemake's benchmark tables."""
+    found: dict[str, float] = {}
+    for path in logs.rglob("*.benchmark.tsv"):
+        study = path.relative_to(logs).parts[0]
+        with path.open(newline="") as file:
+            found[study] = found.get(study, 0.0) + sum(float(row["s"]) for row in csv.DictReader(file, delimiter="\t"))
+    return {study: found[study] for study in sorted(found) if (logs / study).is_dir()}
+
+
 def main() -> None:
     """Print the costs of the default run."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -61,6 +71,8 @@ def main() -> None:
             f"nothing to do, median of {options.repeats}: {statistics.median(w for w, _ in again):.1f} s wall, "
             f"{statistics.median(p for _, p in again):.1f} s processor"
         )
+        for study, seconds in shares(folder / "logs").items():
+            print(f"jobs of {study}: {seconds:.0f} s, {seconds / options.cores:.0f} s on {options.cores} cores")
         jobs = memory(folder / "logs")
         print(f"peak memory of the {len(jobs)} measured jobs: {jobs[0][0]:.0f} MB ({jobs[0][1]})")
 
