@@ -16,8 +16,9 @@ import xarray as xr
 
 from advdyn.claims import Claim, Measurement
 from advdyn.errors import InputError
+from advdyn.intervals import COVERAGE, interval, paired
 from advdyn.robustness import view
-from advdyn.robustness.view import NOISES, STANDARD, Point, View, interval, paired
+from advdyn.robustness.view import NOISES, STANDARD, Point, View
 
 SRIHARI = "Srihari, Adversarial Training (seeds/001_482d2436b09b285b.txt)"
 STRAAT = "Straat, Modelling adversarial training (seeds/004_6e47880f844f889c.txt)"
@@ -98,7 +99,7 @@ def _families(
     no run speaks for, with the reason.
     """
     differences = {name: row for name, row in differences.items() if len(row[0])}
-    level = (1 - view.COVERAGE) / max(1, sum(len(values) > 1 for values, _ in differences.values()))
+    level = (1 - COVERAGE) / max(1, sum(len(values) > 1 for values, _ in differences.values()))
     rows = {}
     for name, (values, conditions) in differences.items():
         exchanged = interval(values * np.where(np.arange(len(values)) % 2, -1, 1), level)

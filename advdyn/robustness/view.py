@@ -6,7 +6,6 @@ figures and claims ask for (the points there are, a curve over seeds, the attack
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -14,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy import stats
 
 from advdyn.errors import InputError
 from advdyn.robustness import names
@@ -33,7 +31,6 @@ TRAININGS = {
     "uniform-noise": "uniform noise",
 }
 DEFAULT_REFERENCE = 0.1  # where a data set does not say which size of attack its study refers to
-COVERAGE = 0.95
 MASKED = 2 | 4  # bits of the flag masking that ordinary curvature does not set
 COLLAPSED = 0.9  # share of a constant's error above which a run learned nothing
 
@@ -341,27 +338,6 @@ def crossing(curve: xr.DataArray, level: float) -> float:
         return float(sizes[0])
     share = (level - mean[i - 1]) / (mean[i] - mean[i - 1])
     return float(sizes[i - 1] + share * (sizes[i] - sizes[i - 1]))
-
-
-def interval(values: Iterable[float] | xr.DataArray, level: float = 1 - COVERAGE) -> tuple[float, float, float, float]:
-    """Mean, standard error and two-sided t-interval (error rate ``level``); nan where two numbers are missing."""
-    sample = np.asarray(values, dtype=float)
-    sample = sample[np.isfinite(sample)]
-    n = len(sample)
-    if n == 0:
-        return np.nan, np.nan, np.nan, np.nan
-    mean = float(sample.mean())
-    if n < 2:
-        return mean, np.nan, np.nan, np.nan
-    error = float(sample.std(ddof=1) / np.sqrt(n))
-    width = float(stats.t.isf(level / 2, n - 1)) * error
-    return mean, error, mean - width, mean + width
-
-
-def paired(one: xr.DataArray, other: xr.DataArray) -> np.ndarray:
-    """``one`` less ``other`` at the seeds that both have."""
-    one, other = xr.align(one.dropna("seed"), other.dropna("seed"), join="inner")
-    return one.values - other.values
 
 
 def architecture(model: str) -> tuple[str, int, int]:

@@ -21,8 +21,9 @@ import xarray as xr
 
 from advdyn.claims import Claim, Measurement
 from advdyn.errors import InputError
+from advdyn.intervals import COVERAGE, interval, paired
 from advdyn.turing import view
-from advdyn.turing.view import View, exponents, interval, paired
+from advdyn.turing.view import View, exponents
 
 ROUT = (
     "Rout, Towards a Pseudo-Reaction-Diffusion Model for Turing Instability in Adversarial Learning "
@@ -208,7 +209,7 @@ def _families(differences: Differences, threshold: float) -> Rows:
     systems = [_system(name) for name, (values, _) in differences.items() if len(values) > 1]
     rows = {}
     for name, (values, conditions) in differences.items():
-        level = (1 - view.COVERAGE) / max(1, systems.count(_system(name)))
+        level = (1 - COVERAGE) / max(1, systems.count(_system(name)))
         exchanged = interval(values * np.where(np.arange(len(values)) % 2, -1, 1), level)
         mean, error, low, high = interval(values, level)
         if low <= min(0.0, threshold) and high >= max(0.0, threshold):

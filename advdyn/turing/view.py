@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,11 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
-from scipy import stats
 
 from advdyn.errors import InputError
 
-COVERAGE = 0.95
 NAMES = ("dataset", "net", "adversary", "control", "sign", "activation", "inputs", "optimiser", "critic_argument")
 NUMBERS = (
     "width", "n", "eta", "duration", "penalty", "adversary_weight", "critic_width", "critic_steps", "critic_rate",
@@ -323,27 +321,6 @@ def _apart(one: float, other: float) -> float:
     if one == other:
         return 0.0
     return abs(math.log(one / other)) if one > 0 and other > 0 else ABSENT
-
-
-def interval(values: Iterable[float] | xr.DataArray, level: float = 1 - COVERAGE) -> tuple[float, float, float, float]:
-    """Mean, standard error and two-sided t-interval (error rate ``level``); nan where two numbers are missing."""
-    sample = np.asarray(values, dtype=float)
-    sample = sample[np.isfinite(sample)]
-    n = len(sample)
-    if n == 0:
-        return np.nan, np.nan, np.nan, np.nan
-    mean = float(sample.mean())
-    if n < 2:
-        return mean, np.nan, np.nan, np.nan
-    error = float(sample.std(ddof=1) / np.sqrt(n))
-    width = float(stats.t.isf(level / 2, n - 1)) * error
-    return mean, error, mean - width, mean + width
-
-
-def paired(one: xr.DataArray, other: xr.DataArray) -> np.ndarray:
-    """``one`` less ``other`` at the seeds that both have."""
-    one, other = xr.align(one.dropna("seed"), other.dropna("seed"), join="inner")
-    return one.values - other.values
 
 
 def exponents(sizes: npt.ArrayLike, values: Sequence[xr.DataArray]) -> np.ndarray:

@@ -8,6 +8,7 @@ import xarray as xr
 
 from advdyn.claims import assess
 from advdyn.errors import InputError
+from advdyn.intervals import interval
 from advdyn.study import run
 from advdyn.turing import view
 from advdyn.turing.claims import CLAIMS, context
@@ -302,7 +303,7 @@ def test_rows_of_one_pair_of_runs_share_their_error_rate(study):
     found = table(study, name).loc[name]
     both = study["du"].isel(run=list(view.of(study).pair("full", "mnist")), time=-1)
     moved = np.log(both.where(both > 0).mean("neuron")).diff("run").values.ravel()
-    half = [view.interval(moved, level)[3] - moved.mean() for level in (0.05, 0.025)]
+    half = [interval(moved, level)[3] - moved.mean() for level in (0.05, 0.025)]
     assert found["measured"] == pytest.approx(moved.mean(), rel=1e-5)
     assert found["high"] - found["measured"] == pytest.approx(half[1], rel=1e-4)  # two layers
     assert half[1] > 1.2 * half[0]

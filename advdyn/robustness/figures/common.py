@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from advdyn.figures import CATEGORICAL
+from advdyn.intervals import interval
 from advdyn.robustness import view
 from advdyn.robustness.view import TRAININGS, View
 
@@ -125,7 +126,7 @@ def summary(curve: xr.DataArray, along: str) -> pd.DataFrame:
 
 def numbers(values: xr.DataArray | np.ndarray) -> dict[str, float]:
     """Mean over seeds and its 95 % t-interval, as columns of a table."""
-    mean, _, low, high = view.interval(np.asarray(values))
+    mean, _, low, high = interval(np.asarray(values))
     return {"mean": mean, "low": low, "high": high, "seeds": int(np.isfinite(np.asarray(values, dtype=float)).sum())}
 
 

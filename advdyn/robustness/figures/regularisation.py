@@ -9,6 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from advdyn.intervals import paired
 from advdyn.robustness import view
 from advdyn.robustness.figures.common import (
     EPS_TRAIN,
@@ -86,7 +87,7 @@ def _draw(axis: Axes, seen: View, model: str, eps: float, counts: list[int]) -> 
             standard = seen.where(model=model, training=STANDARD, n_train=point.n_train)
             if not standard:
                 continue
-            values = view.paired(*(seen.number(p, "clean_error") for p in (point, standard[0])))
+            values = paired(*(seen.number(p, "clean_error") for p in (point, standard[0])))
             if values.size:
                 found.append({"n_train": point.n_train} | numbers(100 * values))
         if not found:

@@ -19,7 +19,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from advdyn import figures, io, job
 from advdyn.figures import CATEGORICAL
-from advdyn.turing import spatial, view
+from advdyn.intervals import interval
+from advdyn.turing import spatial
 from advdyn.turing.view import View
 
 Drawn = tuple[Figure, pd.DataFrame]
@@ -209,7 +210,7 @@ def spread_of(values: np.ndarray) -> np.ndarray:
 def numbers(values: xr.DataArray | np.ndarray) -> dict[str, float]:
     """Mean over seeds and its 95 % t-interval, as columns of a table."""
     sample = np.asarray(values, dtype=float)
-    mean, _, low, high = view.interval(sample)
+    mean, _, low, high = interval(sample)
     return {"mean": mean, "low": low, "high": high, "seeds": int(np.isfinite(sample).sum())}
 
 

@@ -11,6 +11,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from advdyn.intervals import interval
 from advdyn.turing import view
 from advdyn.turing.figures.common import (
     ADVERSARIES,
@@ -151,7 +152,7 @@ def _fit(widths: list[float], values: list[xr.DataArray]) -> dict[str, float]:
     """Exponent over the seeds, mean and 95 % interval."""
     if len(widths) < 2:
         return {"exponent": np.nan, "exponent_low": np.nan, "exponent_high": np.nan}
-    mean, _, low, high = view.interval(view.exponents(widths, values))
+    mean, _, low, high = interval(view.exponents(widths, values))
     return {"exponent": mean, "exponent_low": low, "exponent_high": high}
 
 
