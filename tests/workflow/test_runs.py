@@ -89,7 +89,7 @@ def test_every_shipped_configuration_plans_the_expected_number_of_jobs(files, tm
     monkeypatch.chdir(checkout.folder)
     asked = run.load(files)
     planned = checkout.planned(*(["--configfile", *files] if files else []))
-    datasets = {study.settings.dataset for study in asked.studies.values()}
+    datasets = {name for study in asked.studies.values() for name in study.values("dataset")}
     downloads = sum(asked.data[name].source == "download" for name in datasets)
     assert planned.total() == sum(s.count_jobs() for s in asked.studies.values()) + len(datasets) + downloads + 1
 
