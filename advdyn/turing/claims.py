@@ -4,7 +4,7 @@ The sampling unit is the trained run: n is the number of seeds, intervals are t-
 differences where two runs are compared (runs of one seed share their initialisation and random numbers). Rows of paired
 differences of one claim and one pair of runs (layers, measures, step sizes, controls) share an error rate of 5 %
 (Bonferroni). Runs that diverged are left out of means and counted in the conditions. Claims are of the paper's sign
-(minus) where they do not say otherwise.
+(minus) where they do not say otherwise; bounds, which hold for both, are counted over runs of both.
 
 The authors' settings are not published; those of the study stand in for them. What the poster does not say itself is
 quoted from the workshop paper behind it, or derived in docs/turing (theory/turing.md, sections 4 and 5).

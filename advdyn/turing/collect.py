@@ -51,7 +51,7 @@ def run(parts: Steps, parameters: Mapping[str, Sequence[str]], reference: Mappin
     Raises
     ------
     InputError
-        When there is no part, or the steps hold different jobs.
+        When no training is there; what a step has not done yet is NaN.
     """
     train = parts["train"]
     if not train:
