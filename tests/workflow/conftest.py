@@ -52,8 +52,8 @@ class Checkout:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def snakemake(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-        """Run snakemake to its end; nothing of the outer environment's Python path reaches it."""
+    def snakemake(self, *arguments: str, timeout: float = 1500) -> subprocess.CompletedProcess[str]:
+        """Run snakemake to its end (the limit is for a run that hangs); nothing of the outer environment's Python path reaches it."""
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
         return subprocess.run(
             [sys.executable, "-m", "snakemake", *arguments],

@@ -140,6 +140,8 @@ def test_a_network_and_images_of_ones_own_are_a_study_like_any(own):
     assert np.isfinite(error.isel(n_train=0, seed=0).dropna("eps")).all()
     assert list(own.folder.glob("results*/robustness/figures/curves.png"))
     assert list(own.folder.glob("results*/claims.csv"))
+    (results,) = own.folder.glob("results*")
+    assert {p.name for p in results.iterdir() if p.is_dir()} == {"robustness", "data"}  # no other study comes along
 
 
 def test_an_edit_of_ones_own_network_reruns_what_depends_on_it_and_nothing_else(own):

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.workflow
 
 def command(checkout, *arguments):
     return subprocess.run(
-        [sys.executable, *arguments], cwd=checkout.folder, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, *arguments], cwd=checkout.folder, capture_output=True, text=True, timeout=600, check=False
     )
 
 
