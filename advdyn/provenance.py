@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("numpy", "scipy", "numba", "torch", "xarray", "netCDF4", "pandas", "seaborn", "matplotlib", "scikit-learn")
+PACKAGES = ("numpy", "scipy", "numba", "torch", "xarray", "netCDF4", "pandas", "seaborn", "matplotlib", "scikit-learn",
+            "scikit-image")  # fmt: skip
 
 
 def parameters(point: Mapping[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """Rule diagnose_turing: patterns, clouds of neurons, late growth and linear stability of the runs of one job."""
 
-from advdyn import io, job
+from advdyn import io, job, weights
 from advdyn.data import load
-from advdyn.turing import diagnostics, weights
+from advdyn.turing import diagnostics
 
 
 def main(snakemake):

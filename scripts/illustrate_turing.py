@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from advdyn import io, job
+from advdyn import io, job, weights
 from advdyn.data import load
-from advdyn.turing import illustrate, weights
+from advdyn.turing import illustrate
 
 
 def main(snakemake):

@@ -1,8 +1,8 @@
 """Rule train_turing: networks with and without an adversary, one cell, one block of seeds, all lanes."""
 
-from advdyn import io, job
+from advdyn import io, job, weights
 from advdyn.data import load
-from advdyn.turing import training, weights
+from advdyn.turing import training
 
 
 def main(snakemake):

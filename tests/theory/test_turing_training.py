@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from advdyn import weights
 from advdyn.data.load import Images
 from advdyn.errors import InputError
-from advdyn.turing import engine, gram, inputs, network, training, weights
+from advdyn.turing import engine, gram, inputs, network, training
 from advdyn.turing.critic import Critic
 from advdyn.turing.network import Activation
 from advdyn.turing.record import grid, snapshots

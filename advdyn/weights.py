@@ -22,7 +22,7 @@ def save(path: str | Path, weights: Mapping[str, npt.NDArray[Any]], identity: st
     Parameters
     ----------
     weights
-        As returned by ``advdyn.turing.training.run``.
+        By name, as a training returns them.
     identity
         Of the training that made them, see ``advdyn.provenance.identity``.
     """
@@ -45,7 +45,7 @@ def load(path: str | Path, identity: str) -> dict[str, npt.NDArray[Any]]:
             arrays = {key: file.get_tensor(key) for key in sorted(file.keys())}
     except (OSError, safetensors.SafetensorError) as error:
         raise InputError(
-            f"{path}: cannot be read ({' '.join(str(error).split())}); expected weights of this study"
+            f"{path}: cannot be read ({' '.join(str(error).split())}); expected weights"
         ) from error
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not written by this study (no entry {KEY!r} in its header)") from error
