@@ -76,7 +76,9 @@ def combine(parts: Sequence[Part], parameters: Mapping[str, Sequence[str]]) -> x
         fixed = {
             name: coordinate(name, point[name], parameters)
             for name in parameters
-            if name in point and name not in own and name not in dataset.coords and not isinstance(point[name], list)
+            if name in point
+            and name not in (*own, *dataset.coords, *dataset.dims)
+            and not isinstance(point[name], list)
         }
         expanded.append(dataset.drop_attrs(deep=False).assign_coords(own | fixed).expand_dims(list(own)))
     index = _union(expanded)

@@ -14,6 +14,8 @@ from pathlib import Path
 from advdyn.study import plan, registry, run
 from advdyn.study.errors import ConfigError
 
+SANDBOX = ".advdyn-*.json"  # the marker of a folder whose files a job overwrites
+
 
 def planned(configfiles: Sequence[str]) -> set[str]:
     """Every file that the run's jobs make, as Snakemake itself lists them.
@@ -37,7 +39,8 @@ def stale(asked: run.Run, known: set[str]) -> list[Path]:
     """Files of studies and data sets that are not planned, and left-over temporaries.
 
     Only the folders that this workflow fills are looked through: one for each study there is, and the data sets.
-    What was collected as partial stays, and so does a data set of the configuration, which may be made by itself.
+    What was collected as partial stays, and so does a data set of the configuration, which may be made by itself, and
+    a sandbox that a job filled (it is no output of a rule, and holds a marker).
     """
     results = Path(asked.results)
     kept = {results / "data" / f"{name}{ending}" for name in asked.data for ending in (".nc", ".asked.json")}
@@ -49,6 +52,7 @@ def stale(asked: run.Run, known: set[str]) -> list[Path]:
                 and path.name != "asked.json"
                 and path not in kept
                 and os.path.normpath(path) not in known
+                and not any(any(folder.glob(SANDBOX)) for folder in path.parents if results in folder.parents)
             ):
                 found.append(path)
     return found

@@ -278,8 +278,9 @@ class Sweep:
                     jobs = [job for job, keep in zip(jobs, kept, strict=True) if keep]
                 found[name] = jobs
             else:
+                where = cell if per in ("cell", "block") else layout.WHOLE
                 at = block if per == "block" else ""
-                found[name] = [Job(name, cell, at, "", self.point(name, cell, at))]
+                found[name] = [Job(name, where, at, "", self.point(name, where, at))]
         return found
 
     def all_jobs(self) -> Iterator[Job]:

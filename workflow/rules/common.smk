@@ -107,12 +107,13 @@ class Collection:
     """What is collected of a study: of each step the files, and what they must be made from.
 
     ``made_by`` maps every step whose files are asked for, directly or as sources, to (rule, path pattern); the
-    steps in ``parts`` are collected. With ``data`` the steps are made from the study's data set; ``files`` says which
-    of the user's own files a step is made from at a cell, besides.
+    steps in ``parts`` are collected. With ``data`` the steps (or those that it names) are made from the study's data
+    set; ``files`` says which of the user's own files a step is made from at a cell, besides.
     """
 
     def __init__(self, study, made_by, parts, data=False, files=lambda step, model: []):
-        self.study, self.made_by, self.data, self.files = study, made_by, data, files
+        self.study, self.made_by, self.files = study, made_by, files
+        self.data = set(made_by if data is True else data or ())
         self.sweep = RUN.studies[study]
         self.known = {}
         self.point = {
@@ -202,7 +203,7 @@ class Collection:
         if (step, cell, block) in self.known:
             return self.known[step, cell, block]
         found = []
-        if self.data:
+        if step in self.data:
             for name in self.datasets(step, cell):
                 code = code_digest_of(MAKERS[RUN.data[name].source])
                 point = provenance.digest(dataset_point_of(name))
