@@ -44,9 +44,7 @@ def load(path: str | Path, identity: str) -> dict[str, npt.NDArray[Any]]:
             found = json.loads((file.metadata() or {})[KEY])["identity"]
             arrays = {key: file.get_tensor(key) for key in sorted(file.keys())}
     except (OSError, safetensors.SafetensorError) as error:
-        raise InputError(
-            f"{path}: cannot be read ({' '.join(str(error).split())}); expected weights"
-        ) from error
+        raise InputError(f"{path}: cannot be read ({' '.join(str(error).split())}); expected weights") from error
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not written by this study (no entry {KEY!r} in its header)") from error
     if found != identity:

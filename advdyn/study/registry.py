@@ -13,6 +13,8 @@ STUDIES = {
     "logistic": "advdyn.logistic.model",
     "robustness": "advdyn.robustness.model",
     "turing": "advdyn.turing.model",
+    "generation": "advdyn.generation.model",
+    "degeneration": "advdyn.degeneration.model",
 }
 
 

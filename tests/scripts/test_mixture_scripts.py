@@ -9,6 +9,8 @@ import pytest
 import xarray as xr
 
 from advdyn import io, provenance
+from advdyn.degeneration.model import FIGURES as DEGENERATION_FIGURES
+from advdyn.generation.model import FIGURES as GENERATION_FIGURES
 from advdyn.mixture.model import Model
 from advdyn.robustness.model import FIGURES
 from advdyn.turing.model import FIGURES as TURING_FIGURES
@@ -187,4 +189,6 @@ def test_every_script_is_called_by_a_test_here():
     plots = {f"plot_logistic_{kind}" for kind in ("weights", "outputs", "errors", "example")}
     plots |= {f"plot_robustness_{kind}" for kind in FIGURES}  # test_robustness_figures
     plots |= {f"plot_turing_{kind}" for kind in TURING_FIGURES}  # test_turing_figures
+    plots |= {f"plot_generation_{kind}" for kind in GENERATION_FIGURES}  # test_generation_figures
+    plots |= {f"plot_degeneration_{kind}" for kind in DEGENERATION_FIGURES}  # test_degeneration_figures
     assert {s for s in scripts - plots if f'"{s}"' not in tested} == set()

@@ -47,6 +47,26 @@ FUNCTIONS = {
     "bound_turing": ("advdyn.turing.bounds", "run", ("record", "images", "point")),
     "diagnose_turing": ("advdyn.turing.diagnostics", "run", ("record", "weights", "images", "point")),
     "illustrate_turing": ("advdyn.turing.illustrate", "run", ("records", "weights", "images", "points")),
+    "train_generation": ("advdyn.generation.training", "run", ("images",)),
+    "train_generation_judge": ("advdyn.generation.judging", "run", ("images",)),
+    "evaluate_generation": ("advdyn.generation.evaluation", "run", ("record", "weights", "judge", "images")),
+    "evaluate_generation_references": ("advdyn.generation.references", "run", ("judge", "images")),
+    "train_degeneration": ("advdyn.degeneration.training", "run", ("images", "album")),
+    "measure_degeneration": ("advdyn.degeneration.measure", "run", ("outputs", "images", "album")),
+    "train_degeneration_classifier": ("advdyn.degeneration.classifier", "run", ("images",)),
+    "measure_degeneration_references": (
+        "advdyn.degeneration.references", "run", ("classifier", "urandom", "images", "album")
+    ),
+    "linearise_degeneration": ("advdyn.degeneration.saddle", "run", ()),
+    "train_degeneration_line": ("advdyn.degeneration.line", "run", ()),
+    "export_degeneration": ("advdyn.degeneration.export", "run advdyn.degeneration.chosen:run", ("images", "weights", "outputs")),
+    "overwrite_degeneration": (
+        "advdyn.degeneration.overwrite", "run advdyn.degeneration.chosen:run",
+        ("source", "sandbox", "results", "outputs", "weights")
+    ),
+    "illustrate_degeneration": (
+        "advdyn.degeneration.illustrate", "run advdyn.degeneration.chosen:run", ("outputs", "classifier", "images")
+    ),
 }  # fmt: skip
 
 
@@ -97,7 +117,8 @@ def test_the_params_of_every_job_are_plain(files, monkeypatch):
 def test_a_step_reads_what_its_function_takes(name):
     module, functions, given = FUNCTIONS[name]
     study, step = STEPS[name]
-    signatures = [inspect.signature(getattr(import_module(module), f)).parameters for f in functions.split()]
+    named = [f.split(":") if ":" in f else (module, f) for f in functions.split()]
+    signatures = [inspect.signature(getattr(import_module(where), f)).parameters for where, f in named]
     assert {p for signature in signatures for p in signature} - set(given) == set(
         registry.model_of(study).steps[step].reads
     )

@@ -1,0 +1,16 @@
+"""Rule collect_degeneration: runs, measurements and references as one labelled data set."""
+
+from advdyn import io, job
+from advdyn.collect import read_parts
+from advdyn.degeneration import collect
+
+
+def main(snakemake):
+    with job.of(snakemake) as point:
+        parts = {step: read_parts(snakemake.input[step], part) for step, part in point["parts"].items()}
+        study = collect.run(parts, point["parameters"], point["reference"])
+        io.write(study.assign_attrs(partial=point["partial"]), snakemake.output[0], point, snakemake.input.code)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # type: ignore[name-defined]

@@ -1,0 +1,13 @@
+"""Rule draw_degeneration: bytes of the operating system, drawn once."""
+
+from advdyn import io, job
+from advdyn.degeneration import systems
+
+
+def main(snakemake):
+    with job.of(snakemake) as point:
+        io.write(systems.draw(), snakemake.output[0], point, snakemake.input.code)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # type: ignore[name-defined]
