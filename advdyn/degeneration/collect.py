@@ -107,11 +107,9 @@ def _joined(parts: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
     """Data sets one after another along a dimension, missing places NaN."""
     if len(parts) == 1:
         return parts[0]
-    holding = dict.fromkeys(str(name) for part in parts for name in part.data_vars if dim in part[name].dims)
     return xr.concat(
-        parts, dim, data_vars=list(holding), coords="different", compat="equals", join="outer",
-        combine_attrs="override",
-    )  # fmt: skip
+        parts, dim, data_vars="minimal", coords="minimal", compat="override", join="outer", combine_attrs="override"
+    )
 
 
 def _once(parts: Steps) -> list[xr.Dataset]:

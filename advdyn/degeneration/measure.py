@@ -47,6 +47,9 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "dd": ((), _DD, "%", ""),
     "curve_component": (("pairs", "component"), f"{_COMPONENT}; by number of pairs fitted", "%", ""),
     "curve_dd": (("pairs",), f"{_DD}; by number of pairs fitted", "%", ""),
+    "curve_r2": (("pairs", "decoder"), "R^2 of the reconstructions; by number of pairs fitted", "1", ""),
+    "curve_top1": (("pairs", "decoder"), "share of originals picked; by number of pairs fitted", "1", ""),
+    "curve_probe": (("pairs", "decoder"), "share of labels a linear probe tells; by number of pairs fitted", "1", ""),
     "album_component": (("direction", "component"), f"{_COMPONENT}; of the album", "%", ""),
     "album_dd": ((), f"{_DD}; of the album, mean over the directions", "%", ""),
     **{name: ((), *text) for name, text in randomness.METRICS.items()},
@@ -205,6 +208,9 @@ def measured(
     if last:
         values["curve_component"] = [found.component for found in by_pairs.values()]
         values["curve_dd"] = [found.dd for found in by_pairs.values()]
+        for name in ("r2", "top1", "probe"):
+            families = [[getattr(f, name).get(d, np.nan) for d in settings.decoders] for f in by_pairs.values()]
+            values[f"curve_{name}"] = np.array(families)
         if album is not None:
             both = album_recovered(album, known, settings, seed)
             values["album_component"] = [found.component for found in both]

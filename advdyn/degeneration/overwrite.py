@@ -4,6 +4,8 @@ Algorithm 1 ends with "overwrite your original data with the generated noise", a
 discriminator is overwritten too. Both are done here to files of a ``sandbox``, which refuses everything else.
 """
 
+import hashlib
+import json
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +23,7 @@ from advdyn.degeneration.sandbox import OverwriteError, Sandbox
 from advdyn.errors import InputError
 from advdyn.gan.networks import Mlps
 from advdyn.gan.noise import danoise
+from advdyn.logs import log
 
 __all__ = ["OverwriteError", "Sandbox", "accuracy", "run"]
 
@@ -28,7 +31,7 @@ STUDY = "degeneration"
 HELDOUT = 2  # part of the outputs that are of test images
 BATCH = 64  # of the discriminator, whose minibatch feature depends on it
 COPY, PASS = "copy", "pass-"
-PREFERRED = ("degenerator", "generator", "chain", "gan")
+PREFERRED = ("degenerator", "generator", "gan", "chain")
 PAPER = "Gontijo Lopes and Deb, Degenerative Adversarial Networks, Algorithm 1, Proposition 1 and Table 1"
 
 Bytes = npt.NDArray[np.uint8]
@@ -44,13 +47,23 @@ def accuracy(weights: Mapping[str, npt.NDArray[Any]], noise: Bytes, outputs: Byt
     noise, outputs : shape (n, pixel)
         What it should, and should not take for noise; it sees minibatches of 64, as in training.
     """
-    network, right = Mlps.of(weights, PREFIX), []
+    right = []
     for side, images in ((1.0, noise), (-1.0, outputs)):
-        x = torch.as_tensor(images.astype(np.float32) / 255)[None]
-        with torch.no_grad():
-            logit = torch.cat([network(part) for part in x.split(BATCH, dim=1)], 1)[0, :, 0].double().numpy()
+        logit = _logits(weights, images)
         right.append(np.where(np.isfinite(logit), (np.sign(logit) * side + 1) / 2, 0.5).mean())
     return float(np.mean(right))
+
+
+def _logits(weights: Mapping[str, npt.NDArray[Any]], images: Bytes) -> npt.NDArray[np.float64]:
+    """Logits of a discriminator, (image,)."""
+    network, x = Mlps.of(weights, PREFIX), torch.as_tensor(images.astype(np.float32) / 255)[None]
+    with torch.no_grad():
+        return torch.cat([network(part) for part in x.split(BATCH, dim=1)], 1)[0, :, 0].double().numpy()
+
+
+def _undecided(weights: Mapping[str, npt.NDArray[Any]], *images: Bytes) -> float:
+    """Share of the logits that are no finite numbers."""
+    return float(np.mean(np.concatenate([~np.isfinite(_logits(weights, x)) for x in images])))
 
 
 def _last(outputs: xr.Dataset, passed: int, part: int) -> Bytes:
@@ -68,14 +81,13 @@ def _image_bytes(outputs: xr.Dataset, passed: int, size: int) -> bytes:
 
 
 def _chosen(outputs: Mapping[str, xr.Dataset], mode: str) -> str:
-    """The kind of run whose outputs overwrite the data."""
+    """The kind of run whose outputs overwrite the data; none, said in the log, where there is no such run."""
     wanted = ("chain",) if mode == "chain" else PREFERRED
     for kind in wanted:
         if kind in outputs:
             return kind
-    raise InputError(
-        f"overwrite: found '{mode}', and no run of kind {' or '.join(wanted)} whose outputs could overwrite the data"
-    )
+    log.warning("overwrite: found '%s', and no run of kind %s: nothing is overwritten", mode, " or ".join(wanted))
+    return ""
 
 
 def run(
@@ -118,9 +130,10 @@ def run(
     OverwriteError
         When anything is not as it must be, see ``sandbox``.
     InputError
-        When no run fits the mode, or files and outputs do not belong together.
+        When files and outputs do not belong together.
     """
     original = {name: (source / name).read_bytes() for name in FILES}
+    hashed = {name: hashlib.sha256(data).hexdigest() for name, data in original.items()}
     first = next(iter(outputs.values()))
     order = export.layout(weights)
     seed = seeds.integer(root, STUDY, int(first["seed"].values[0]), "evaluation")
@@ -129,10 +142,12 @@ def run(
     before = accuracy(export.read(original[DISCRIMINATOR], order), noise, heldout)
     present = {name: float(len(data)) for name, data in original.items()}
     written, differing = dict.fromkeys(FILES, 0.0), dict.fromkeys(FILES, 0.0)
-    copies, after, kind = 0, np.nan, "nothing"
-    if overwrite != "none":
-        kind = _chosen(outputs, overwrite)
-        chosen = outputs[kind]
+    copies, after, undecided, kind = 0, np.nan, np.nan, "nothing"
+    of_run: dict[str, Any] = {}
+    if overwrite != "none" and (chosen_kind := _chosen(outputs, overwrite)):
+        kind, chosen = chosen_kind, outputs[chosen_kind]
+        values = json.loads(chosen.attrs.get("parameters", "{}")) | {"sigma": float(chosen["sigma"][0])}
+        of_run = {name: value for name, value in values.items() if isinstance(value, str | int | float)}
         number = chosen.sizes["passed"]
         passes: Sequence[int] = range(number) if overwrite == "chain" else [number - 1]
         rng, copied, new = random.Random(f"{seed} overwrite"), source, {}
@@ -148,16 +163,28 @@ def run(
             present = {name: float(done[name].present) for name in FILES}
         after = accuracy(export.read((copied / DISCRIMINATOR).read_bytes(), order), noise, heldout)
         differing = {name: _differing((copied / name).read_bytes(), original[name]) for name in FILES}
-        if any((source / name).read_bytes() != data for name, data in original.items()):
-            raise OverwriteError(f"{source}: the source changed while its copies were overwritten")
+        undecided = _undecided(export.read((copied / DISCRIMINATOR).read_bytes(), order), noise, heldout)
+    now = {name: (source / name).read_bytes() for name in FILES}
+    unchanged = all(hashlib.sha256(data).hexdigest() == hashed[name] for name, data in now.items())
+    if not unchanged:
+        raise OverwriteError(f"{source}: the source changed while its copies were overwritten")
     of_file = {
         "bytes_present": (present, "bytes of a file of the copy", "byte"),
         "bytes_overwritten": (written, "bytes of it that were overwritten", "byte"),
+        "source_differing": (
+            {name: _differing(now[name], original[name]) for name in FILES},
+            "bytes of the source that differ after the overwrite",
+            "%",
+        ),
         "file_bytes_differing": (differing, "bytes that differ from the source (random bytes: 99.609)", "%"),
     }
     single = {
-        "source_unchanged": (1.0, "whether the source has the same sha256 after the overwrite"),
-        "verified": (float(overwrite != "none"), "whether all was read back as it was written"),
+        "source_unchanged": (float(unchanged), "whether the source has the same sha256 after the overwrite"),
+        "verified": (float(copies > 0), "whether all was read back as it was written"),
+        "discriminator_undecided": (
+            undecided,
+            "share of the logits of the overwritten discriminator that are no numbers, each counted 1/2",
+        ),
         "copies": (float(copies), "copies made, each overwritten once"),
     }
     coords = {
@@ -170,6 +197,9 @@ def run(
     }
     variables |= {name: io.variable((), value, text, "1", PAPER) for name, (value, text) in single.items()}
     variables["overwritten_by"] = io.variable((), kind, "kind of run whose outputs overwrote the images", "1", PAPER)
+    variables["overwritten_run"] = io.variable(
+        (), json.dumps(of_run, sort_keys=True), "parameters of that run, as JSON", "1", PAPER
+    )
     variables["discriminator_accuracy"] = io.variable(
         ("when",),
         [before, after],

@@ -10,6 +10,7 @@ import xarray as xr
 from advdyn import devices, io
 from advdyn.data.load import Images
 from advdyn.degeneration import measure, systems
+from advdyn.degeneration import urandom as os_bytes
 from advdyn.degeneration.measure import Bytes, Known, Settings
 from advdyn.degeneration.systems import SYSTEMS, floats
 from advdyn.errors import InputError
@@ -55,7 +56,7 @@ def run(
     classifier
         Of ``classifier.run``: FGSM follows its gradient, of true labels (on the album, of predicted ones).
     urandom
-        Of ``systems.draw``.
+        Of ``urandom.draw``.
     images, album
         As for ``measure.run``; the first ``fit_pairs`` training images, 500 validation images at most, and the first
         ``heldout`` test images are degenerated.
@@ -83,7 +84,7 @@ def run(
         tuple(pairs), tuple(decoders), tuple(penalties), decoder_width, decoder_epochs, fresh_epochs, root,
         devices.resolve(device), devices.DTYPES[dtype],
     )  # fmt: skip
-    judge, whole = judges.of(classifier), systems.verified(urandom)
+    judge, whole = judges.of(classifier), os_bytes.verified(urandom)
     sizes = [fit_pairs, min(VALIDATION, len(images.x_validation)), heldout]
     known = Known.of(images, album, sizes, settings)
     pixels = album.shape[-1]

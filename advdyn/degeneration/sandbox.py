@@ -358,9 +358,12 @@ def _marker(stack: ExitStack, place: Place, folder: Folder) -> tuple[str, dict[s
     if found.get("kind") != KIND:
         _refuse(path, "not the marker of a sandbox")
     if found.get("run") != ours["run"] or found.get("run_identity") != ours["run_identity"]:
-        _refuse(path, f"a sandbox of another run, {_text(str(found.get('run')))}; this one is {_text(ours['run'])}")
+        other = _text(str(found.get("run")))
+        _refuse(
+            path, f"a sandbox of another run, {other}; this one is {_text(ours['run'])}: remove that folder to go on"
+        )
     if found.get("sandbox") != ours["sandbox"] or found.get("identity") != ours["identity"]:
-        _refuse(path, "the marker of another folder or device")
+        _refuse(path, "the marker of another folder or device: remove that folder to go on")
     return name, found
 
 

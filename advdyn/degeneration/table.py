@@ -30,7 +30,8 @@ READINGS = ("generator", "degenerator", "chain")
 HELDOUT, ALBUM = "held-out pairs of the same data", "the other photograph"
 COLUMNS = (
     "model", "measured", "n", "passed", "dd_data", "dd_data_low", "dd_data_high", "dd_album", "dd_album_low",
-    "dd_album_high", *COMPONENTS, "overwritten", "differing", "fresh_accuracy", "scored_on", "album_scored_on", "note",
+    "dd_album_high", *COMPONENTS, "overwritten", "differing", "fresh_accuracy", "pairs", "heldout", "decoders",
+    "scored_on", "album_scored_on", "note",
 )  # fmt: skip
 
 Doubles = npt.NDArray[np.float64]
@@ -74,7 +75,7 @@ def _zeros(known: View) -> list[dict[str, Any]]:
         return [*rows, {"model": CLASSIFIER, **none}]
     zero = 0.0 if altered == 0 else np.nan
     note = f"the classifier trained here: bytes of the images altered: {altered:.0f}"
-    last = {"model": CLASSIFIER, "measured": "yes", "n": 1, "dd_data": zero, "dd_album": zero, "note": note}
+    last = {"model": CLASSIFIER, "measured": "yes", "n": 1, "dd_data": zero, "dd_album": np.nan, "note": note}
     return [*rows, last | {"overwritten": zero, "differing": zero, "scored_on": "all images, by their bytes"}]
 
 
@@ -92,6 +93,7 @@ def _readings(known: View) -> list[dict[str, Any]]:
             others: dict[str, Any] = {
                 c: _mean(known.number(run, "component_dd", component=c).values) for c in COMPONENTS
             }
+            others |= {"decoders": _families(known.data, "run", run), **_sizes(known.data)}
             others |= {"passed": passes[-1] if passes else np.nan, "note": f"{lost} seeds diverged" if lost else ""}
             rows.append(
                 _row(
@@ -108,12 +110,23 @@ def _readings(known: View) -> list[dict[str, Any]]:
 
 
 def _writer(known: View) -> int | None:
-    """The run whose outputs overwrote the copy: the one next to the settings of its kind, as in the workflow."""
+    """The run whose outputs overwrote the copy: that whose parameters the overwriting job recorded."""
+    recorded = json.loads(str(known.data["overwritten_run"].item())) if "overwritten_run" in known.data else {}
+    if recorded:
+        names = [name for name in known.rows[0] if name in recorded]
+        found = [run for run, row in enumerate(known.rows) if all(_same(row[n], recorded[n]) for n in names)]
+        return found[0] if found else None
     mode = json.loads(known.data.attrs.get("reference", "{}")).get("overwrite")
     kind = "chain" if mode == "chain" else "degenerator"
     if "overwritten_by" in known.data:
         kind = str(known.data["overwritten_by"].item())
-    return known.base(kind=kind, criterion="used")
+    return known.base(kind, None)
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, str) or isinstance(other, str):
+        return str(one) == str(other)
+    return bool(np.isclose(float(one), float(other), rtol=1e-6, atol=0))
 
 
 def _references(known: View) -> list[dict[str, Any]]:
@@ -126,9 +139,28 @@ def _references(known: View) -> list[dict[str, Any]]:
             differing=_mean(known.draws(system, "bytes_differing")),
             fresh_accuracy=_mean(known.draws(system, "fresh_accuracy")),
             **{c: _mean(known.draws(system, "component", component=c)) for c in COMPONENTS},
+            decoders=_families(known.data, "system", list(known.data["system"].values).index(system)),
+            **_sizes(known.data, system),
         )
         for system in known.systems
     ]
+
+
+def _sizes(data: xr.Dataset, system: str = "danoise") -> dict[str, float]:
+    """Pairs fitted and scored of a reference; those of the runs are DANOISE's."""
+    names = {"pairs": "reference_pairs", "heldout": "reference_heldout"}
+    return {k: float(data[v].sel(system=system)) for k, v in names.items() if v in data and system in data["system"]}
+
+
+def _families(data: xr.Dataset, dim: str, at: int) -> str:
+    """The families of decoders that validation chose for the three components, over seeds or draws."""
+    name = "chosen" if dim == "run" else "reference_chosen"
+    if name not in data:
+        return ""
+    found = data[name].isel({dim: at})
+    found = found.isel(passed=-1) if "passed" in found.dims else found
+    of = [dict.fromkeys(str(v) for v in found.sel(component=c).values.ravel() if str(v)) for c in COMPONENTS]
+    return "; ".join(f"{c}: {', '.join(families)}" for c, families in zip(COMPONENTS, of, strict=True) if families)
 
 
 def _mean(values: Doubles) -> float:

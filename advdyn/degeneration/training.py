@@ -21,7 +21,7 @@ from advdyn import seeds as streams
 from advdyn.data.load import Images
 from advdyn.errors import InputError
 from advdyn.gan import generator, noise
-from advdyn.gan.game import Deck, Game, History, Loss, examples, play, rows
+from advdyn.gan.game import Deck, Game, History, Loss, batches, examples, play, rows
 from advdyn.gan.networks import Mlps, degenerator_sizes, discriminator_sizes
 from advdyn.gan.noise import Bytes
 from advdyn.logs import Progress, log
@@ -190,19 +190,20 @@ def run(
     weights: list[dict[str, npt.NDArray[Any]]] = []
     progress = Progress(len(runs) * epochs, "passes")
     x = torch.as_tensor(data, dtype=dtype_, device=where)[None]
-    for row, one in enumerate(runs):
+    for group in batches(len(runs), where):
+        own = [runs[row] for row in group]
 
-        def said(epoch: int, row: int = row) -> None:
-            progress(row * epochs + epoch)
+        def said(epoch: int, group: Sequence[int] = group) -> None:
+            progress(group[0] * epochs + len(group) * epoch)
 
         if gan:
             if kind == "generator":
-                danoise = noise.danoise(streams.integer(root, STUDY, one.seed, "data"), n_train, pixels)
-                x = torch.as_tensor(danoise, dtype=dtype_, device=where)[None] / 255
-            game, history = _gan(x, one, kind, settings, evaluated, row, said)
+                drawn = [noise.danoise(streams.integer(root, STUDY, o.seed, "data"), n_train, pixels) for o in own]
+                x = torch.as_tensor(np.stack(drawn), dtype=dtype_, device=where) / 255
+            game, history = _gan(x, own, kind, settings, evaluated, group, said)
         else:
             game, history = _degenerator(
-                x, one, settings, evaluated, row, said, chain=kind == "chain", steps=criterion == "used"
+                x, own, settings, evaluated, group, said, chain=kind == "chain", steps=criterion == "used"
             )
         histories.append(history)
         weights.append(game.player.arrays("player/") | game.discriminator.arrays("discriminator/"))
@@ -240,49 +241,55 @@ def _parts(images: Images, album: Bytes, fit_pairs: int, heldout: int, shown: in
 
 def _gan(
     x: Tensor,
-    one: Run,
+    runs: Sequence[Run],
     kind: Kind,
     settings: generator.Settings,
     evaluated: Evaluated,
-    row: int,
+    group: Sequence[int],
     said: Callable[[int], None],
 ) -> tuple[Game, History]:
     """The GAN, on images with numpy's z or on DANOISE with Python's; a fresh sample overwrites each image."""
-    initial, (order, normal) = one.several("initialisation", 2), one.several("training", 2)
-    python = one.python("training")
-    drawn = (lambda shape: noise.latent(python, shape)) if kind == "generator" else normal.standard_normal
-    own = generator.Streams(initial[0], initial[1], order, drawn)
+
+    def streams_of(one: Run) -> generator.Streams:
+        initial, (order, normal) = one.several("initialisation", 2), one.several("training", 2)
+        python = one.python("training")
+        drawn = (lambda shape: noise.latent(python, shape)) if kind == "generator" else normal.standard_normal
+        return generator.Streams(initial[0], initial[1], order, drawn)
+
+    def latent_of(one: Run, epoch: int) -> Floats:
+        shape, stream = (len(evaluated.originals), settings.latent), one.evaluation(epoch)
+        if kind == "generator":
+            return noise.latent(random.Random(int(stream.generate_state(1, np.uint64)[0])), shape)
+        return np.random.Generator(np.random.SFC64(stream)).standard_normal(shape)
 
     def after(epoch: int, player: Mlps) -> None:
         if epoch in evaluated.passes:
-            shape, stream = (len(evaluated.originals), settings.latent), one.evaluation(epoch)
-            if kind == "generator":
-                z = noise.latent(random.Random(int(stream.generate_state(1, np.uint64)[0])), shape)
-            else:
-                z = np.random.Generator(np.random.SFC64(stream)).standard_normal(shape)
-            evaluated.write(row, epoch, noise.to_bytes(generator.sample(player, z[None])[0]))
+            made = generator.sample(player, np.stack([latent_of(one, epoch) for one in runs]))
+            for row, images in zip(group, made, strict=True):
+                evaluated.write(row, epoch, noise.to_bytes(images))
         said(epoch)
 
-    return generator.train(x, [own], settings, after)
+    return generator.train(x, [streams_of(one) for one in runs], settings, after)
 
 
 class Feed:
     """Fresh DANOISE, and minibatches x + sigma u of the data; the steps of each network have their own order and u.
 
-    ``overwriting`` draws what a chain's training data are overwritten with.
+    ``overwriting`` draws what a chain's training data are overwritten with. Each run has its own streams.
     """
 
-    def __init__(self, x: Tensor, one: Run, batch: int) -> None:
-        self.x, self.sigma, self.batch = x, one.sigma, batch
-        self.python = one.python("data")
-        judged, self.judged_u, played, self.played_u, self.overwriting = one.several("training", 5)
-        self.judged_deck = Deck(x.shape[1], batch, [judged])
-        self.played_deck = Deck(x.shape[1], batch, [played])
+    def __init__(self, x: Tensor, runs: Sequence[Run], batch: int) -> None:
+        self.x, self.sigma, self.batch = x, [one.sigma for one in runs], batch
+        self.python = [one.python("data") for one in runs]
+        several = [one.several("training", 5) for one in runs]
+        judged, self.judged_u, played, self.played_u, self.overwriting = map(list, zip(*several, strict=True))
+        self.judged_deck = Deck(x.shape[1], batch, judged)
+        self.played_deck = Deck(x.shape[1], batch, played)
 
     def real(self) -> Tensor:
         """Fresh bytes, divided by 255."""
-        drawn = noise.uniform_bytes(self.python, (1, self.batch, self.x.shape[2]))
-        return torch.from_numpy(drawn.copy()).to(self.x) / 255
+        drawn = np.stack([noise.uniform_bytes(python, (self.batch, self.x.shape[2])) for python in self.python])
+        return torch.from_numpy(drawn).to(self.x) / 255
 
     def judged(self) -> Tensor:
         """Noisy data whose degeneration the discriminator is shown."""
@@ -293,69 +300,81 @@ class Feed:
         return noisy(rows(self.x, self.played_deck()), self.sigma, self.played_u)
 
 
-def noisy(x: Tensor, sigma: float, draw: np.random.Generator) -> Tensor:
-    """x + sigma u, u uniform in (-1, 1) and drawn in float32 whatever the dtype of ``x``, which is overwritten."""
-    u = torch.from_numpy(draw.random(tuple(x.shape), dtype=np.float32)).to(x)
-    return x.add_(u.mul_(2).sub_(1), alpha=sigma)
+def noisy(x: Tensor, sigma: Sequence[float], draws: Sequence[np.random.Generator]) -> Tensor:
+    """x + sigma u, u uniform in (-1, 1) and drawn in float32 whatever the dtype of ``x``, which is overwritten.
+
+    ``x`` is (run, example, pixel); sigma and stream are those of each run.
+    """
+    u = torch.from_numpy(np.stack([draw.random(tuple(x.shape[1:]), dtype=np.float32) for draw in draws])).to(x)
+    u.mul_(2).sub_(1)
+    for own, noise_of, size in zip(x, u, sigma, strict=True):
+        own.add_(noise_of, alpha=size)
+    return x
 
 
 @torch.no_grad()
-def degenerate(player: Mlps, originals: Bytes, sigma: float, draw: np.random.Generator) -> Bytes:
+def degenerate(player: Mlps, originals: Bytes, sigma: Sequence[float], draws: Sequence[np.random.Generator]) -> Bytes:
     """The bytes of Deg(x + sigma u), with x = bytes/255 and fresh u.
 
     Parameters
     ----------
     player
-        One degenerator.
-    originals : uint8, shape (n, pixel)
-        Not changed.
+        A degenerator for each run.
+    originals : uint8, shape (1 or run, n, pixel)
+        Not changed; one for all runs, or each its own.
+    sigma, draws
+        Of each run.
 
     Returns
     -------
-    uint8, shape (n, pixel)
+    uint8, shape (run, n, pixel)
     """
     weight = next(player.parameters())
-    out = np.empty_like(originals)
-    for begin in range(0, len(out), CHUNK):
-        x = torch.from_numpy(originals[None, begin : begin + CHUNK]).to(weight) / 255
-        f = player(noisy(x, sigma, draw)).sigmoid_()
-        out[begin : begin + CHUNK] = noise.to_bytes(f.cpu().numpy()[0])
+    out = np.empty((player.runs, *originals.shape[1:]), np.uint8)
+    for begin in range(0, out.shape[1], CHUNK):
+        part = np.broadcast_to(originals[:, begin : begin + CHUNK], out[:, begin : begin + CHUNK].shape)
+        x = torch.from_numpy(part.copy()).to(weight) / 255
+        f = player(noisy(x, sigma, draws)).sigmoid_()
+        out[:, begin : begin + CHUNK] = noise.to_bytes(f.cpu().numpy())
     return out
 
 
 def _degenerator(
     x: Tensor,
-    one: Run,
+    runs: Sequence[Run],
     settings: generator.Settings,
     evaluated: Evaluated,
-    row: int,
+    group: Sequence[int],
     said: Callable[[int], None],
     *,
     chain: bool,
     steps: bool,
 ) -> tuple[Game, History]:
-    """A degenerator, with ``chain`` on data that it overwrites at every pass."""
-    pixels, initial = x.shape[2], one.several("initialisation", 2)
-    player = Mlps(degenerator_sizes(settings.width, pixels), 1, dtype=x.dtype)
+    """Degenerators, with ``chain`` on data that they overwrite at every pass."""
+    pixels, initial = x.shape[2], [one.several("initialisation", 2) for one in runs]
+    player = Mlps(degenerator_sizes(settings.width, pixels), len(runs), dtype=x.dtype)
     discriminator = Mlps(
-        discriminator_sizes(settings.d_width, pixels), 1, minibatch_feature=settings.minibatch_feature, dtype=x.dtype
-    )
-    player.initialise(initial[:1]).to(x.device)
-    discriminator.initialise(initial[1:]).to(x.device)
+        discriminator_sizes(settings.d_width, pixels), len(runs), minibatch_feature=settings.minibatch_feature,
+        dtype=x.dtype,
+    )  # fmt: skip
+    player.initialise([of_player for of_player, _ in initial]).to(x.device)
+    discriminator.initialise([of_discriminator for _, of_discriminator in initial]).to(x.device)
     game = Game(player, discriminator, loss=settings.loss, learning_rate=settings.learning_rate, beta1=settings.beta1)
-    feed, current = Feed(x, one, settings.batch), evaluated.originals
+    feed, current = Feed(x, runs, settings.batch), evaluated.originals[None]
 
     def after(epoch: int) -> None:
         nonlocal current
-        fresh = np.random.Generator(np.random.SFC64(one.evaluation(epoch)))
+        fresh = [np.random.Generator(np.random.SFC64(one.evaluation(epoch))) for one in runs]
         if chain and epoch > 0:
-            current = degenerate(player, current, one.sigma, fresh)
+            current = degenerate(player, current, feed.sigma, fresh)
             if steps:
-                before = noise.to_bytes(feed.x[0].cpu().numpy())
-                now = torch.from_numpy(degenerate(player, before, one.sigma, feed.overwriting))
-                feed.x = now[None].to(feed.x) / 255
+                before = noise.to_bytes(feed.x.cpu().numpy())
+                now = torch.from_numpy(degenerate(player, before, feed.sigma, feed.overwriting))
+                feed.x = now.to(feed.x) / 255
         if epoch in evaluated.passes:
-            evaluated.write(row, epoch, current if chain else degenerate(player, current, one.sigma, fresh))
+            made = current if chain else degenerate(player, current, feed.sigma, fresh)
+            for row, images in zip(group, np.broadcast_to(made, (len(runs), *made.shape[1:])), strict=True):
+                evaluated.write(row, epoch, images)
         said(epoch)
 
     updates = x.shape[1] // settings.batch if steps else 0

@@ -151,6 +151,15 @@ class History:
         return np.isfinite(self.diverged_epoch)
 
 
+def batches(runs: int, device: torch.device) -> list[list[int]]:
+    """The runs of a job that are played as one batch of tensors: all of them on a GPU, each by itself on the CPU.
+
+    On the CPU a batch is no faster, and a run by itself is the same to the last bit whatever else the job trains. On a
+    GPU a batch takes hardly longer than a run; there a run depends on its batch by rounding, which the game amplifies.
+    """
+    return [[run] for run in range(runs)] if device.type == "cpu" else [list(range(runs))]
+
+
 def examples(x: npt.NDArray[np.floating[Any]], n_train: int, batch: int) -> npt.NDArray[np.floating[Any]]:
     """The first ``n_train`` of the training images ``x``, shape (n, pixel).
 

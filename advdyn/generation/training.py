@@ -12,7 +12,7 @@ from advdyn import devices, io
 from advdyn import seeds as streams
 from advdyn.data.load import Images
 from advdyn.gan import generator
-from advdyn.gan.game import History, Loss, examples
+from advdyn.gan.game import History, Loss, batches, examples
 from advdyn.gan.networks import Mlps
 from advdyn.gan.noise import to_bytes
 from advdyn.logs import Progress, log
@@ -93,15 +93,16 @@ def run(
     weights: list[dict[str, npt.NDArray[Any]]] = []
     samples: list[npt.NDArray[np.uint8]] = []
     progress = Progress(len(seeds) * epochs, "passes")
-    for number, seed in enumerate(seeds):
-        z = streams.generator(root, STUDY, seed, "evaluation").standard_normal((1, shown, latent))
-        keeper = _Keeper(kept, z, pixels)
+    for group in batches(len(seeds), where):
+        own = [seeds[number] for number in group]
+        z = [streams.generator(root, STUDY, seed, "evaluation").standard_normal((shown, latent)) for seed in own]
+        keeper = _Keeper(kept, np.stack(z), pixels)
 
-        def after(epoch: int, player: Mlps, keeper: _Keeper = keeper, number: int = number) -> None:
+        def after(epoch: int, player: Mlps, keeper: _Keeper = keeper, group: list[int] = group) -> None:
             keeper.keep(epoch, player)
-            progress(number * epochs + epoch)
+            progress(group[0] * epochs + len(group) * epoch)
 
-        game, history = generator.train(x, [_streams(root, seed)], settings, after)
+        game, history = generator.train(x, [_streams(root, seed) for seed in own], settings, after)
         histories.append(history)
         weights.append(keeper.weights | game.discriminator.arrays("discriminator/"))
         samples.append(keeper.samples)

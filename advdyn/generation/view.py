@@ -19,14 +19,14 @@ import xarray as xr
 from advdyn.errors import InputError
 
 AXES = (
-    "n_train", "latent", "width", "d_width", "batch_normalisation", "loss", "d_steps", "learning_rate", "beta1",
-    "batch", "epochs",
+    "scenario", "n_train", "latent", "width", "d_width", "batch_normalisation", "loss", "d_steps", "learning_rate",
+    "beta1", "batch", "epochs",
 )  # fmt: skip
 SOURCES = {"real": "real images", "copies": "copies of training images", "gaussian": "fitted Gaussian",
            "noise": "uniform noise"}  # fmt: skip
 RECORDED = ("diverged", "value", "accuracy", "frechet")  # of which a run that there is has at least one
 WORDS = {
-    "latent": "latent", "width": "width", "d_width": "D's width", "loss": "", "d_steps": "D steps",
+    "scenario": "", "latent": "latent", "width": "width", "d_width": "D's width", "loss": "", "d_steps": "D steps",
     "learning_rate": "learning rate", "beta1": "beta1", "batch": "batch", "epochs": "epochs",
 }  # fmt: skip
 SAME = 1e-6  # relative difference of numbers that are equal
@@ -84,7 +84,15 @@ class View:
     @cached_property
     def reference(self) -> Cell:
         """The run at the settings; where there is none, the one that has most of them."""
-        return min(self.cells, key=lambda cell: (len(self.differences(cell)), self.cells.index(cell)))
+        return min(
+            self.cells, key=lambda cell: (len(self.differences(cell)), self._apart(cell), self.cells.index(cell))
+        )
+
+    def _apart(self, cell: Cell) -> float:
+        """Sum of the absolute logarithms of the ratios of a run's numbers to the settings."""
+        pairs = [(value, self.settings[name]) for name, value in self.differences(cell)]
+        numbers = [(float(a), float(b)) for a, b in pairs if not isinstance(a, str | bool) and not isinstance(b, str)]
+        return sum(abs(math.log(a / b)) for a, b in numbers if a > 0 and b > 0)
 
     def differences(self, cell: Cell) -> Cell:
         """What a run differs from the settings in."""

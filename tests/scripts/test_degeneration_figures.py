@@ -246,6 +246,29 @@ def test_bits_are_means_with_intervals_over_seeds():
     assert "24 passes, 3,500 images" in words_of(figure_of("bits", study())[0])
 
 
+def test_few_seeds_are_drawn_one_by_one_and_intervals_are_cut_at_what_can_be():
+    x, values = np.array([1.0, 2.0]), np.array([[0.2, 0.9], [0.9, 1.0], [0.1, 1.0]])
+    for count, lines in ((3, 1), (2, 3), (1, 1)):  # the mean, and the dots of two seeds
+        axis = figures.Figure().subplots()
+        common.points(axis, x, values[:count], "black", "passed", (0.0, 1.0))
+        assert len(axis.lines) == lines
+        assert bool(axis.collections) == (count == 3)
+    table = common.summary(x, values, "passed")
+    below, above = common.bars(table, (0.0, 1.0))
+    assert np.allclose(table["mean"] - below, np.maximum(table["low"], 0))
+    assert np.allclose(table["mean"] + above, np.minimum(table["high"], 1))
+    assert (common.few(values), common.few(values[:2])) == (False, True)
+
+
+def test_the_run_most_alike_is_one_that_is_not_shown_yet():
+    table = drawn("collapse", study())
+    shown = table[table["quantity"].str.startswith("picture")]
+    assert shown["run"].nunique() == len(shown) == 3
+    figure, table = figure_of("collapse", only("degenerator"))
+    assert table["quantity"].str.startswith("picture").sum() == 1
+    assert "most alike" not in words_of(figure)
+
+
 def test_collapse_is_counted_from_participation():
     table = drawn("collapse", study())
     shares = table[table["quantity"] == "collapsed"]
@@ -338,11 +361,17 @@ def test_chains_with_and_without_the_criterion():
 
 def test_summary_holds_means_and_colours_from_images_to_noise():
     table = drawn("summary", study())
-    found = row(table, system=common.KIND_WORDS["degenerator"])
+    names = [str(words) for words in table["system"]]
+    base = common.KIND_WORDS["degenerator"] + r", \sigma = 0.5"
+    assert [n for n in names if "sigma" in n] == [r"deg., \sigma = 0", base, r"deg., \sigma = 2"]
+    kinds = ["gan", "generator", "degenerator", "chain"]
+    first = [next(k for k, n in enumerate(names) if n.startswith(common.KIND_WORDS[kind])) for kind in kinds]
+    assert first == sorted(first)
+    found = row(table, system=base)
     assert np.isclose(found["ks"], at(study(), "ks", "degenerator").mean())
     assert np.isclose(found["probe"], at(study(), "component_dd", "degenerator", component="probe").mean())
     assert np.isclose(row(table, system="FGSM")["dd"], study()["reference_dd"].sel(system="fgsm").mean())
-    assert "chain, criterion ignored" in set(table["system"])
+    assert any(words.startswith("chain, criterion ignored") for words in table["system"])
     place = importlib.import_module("advdyn.degeneration.figures.summary")._place
     assert place(50, 0, 100, False) == 0.5
     assert np.isclose(place(100, 1, 10000, True), 0.5)

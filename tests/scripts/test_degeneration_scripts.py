@@ -157,6 +157,27 @@ def test_the_chain_of_scripts_ends_in_one_data_set_over_runs(collected):
         assert {"long_name", "units"} <= set(variable.attrs) or variable.dtype.kind in "OU", name
 
 
+@pytest.mark.parametrize("measured", [[0], [1], [2], [0, 2], [1, 2], []])
+def test_a_study_of_which_only_some_jobs_are_measured_is_collected_and_assessed(chain, measured):
+    folder, made = chain
+    cells = [{"kind": cell["kind"]} for cell in CELLS]
+    files = made | {"measure": [made["measure"][i] for i in measured], "overwrite": [], "illustrate": []}
+    places = {"train": cells, "measure": [cells[i] for i in measured]}
+    parts = {step: asked(of, places.get(step, [{}] * len(of))) for step, of in files.items()}
+    reference = {name: getattr(SETTINGS, name) for name in SYSTEM}
+    given = {"parts": parts, "parameters": Model.described(), "partial": "some jobs", "reference": reference}
+    (file,) = run("collect_degeneration", folder, "partial.nc", given, **files)
+    study = io.read(file)
+    assert study.sizes["run"] == 4
+    kinds = {CELLS[i]["kind"] for i in measured}
+    if measured:
+        there = np.isfinite(study["dd"]).any(["seed", "passed"])
+        assert set(study["kind"].values[there]) == kinds
+    (table,) = run("assess_degeneration", folder, "partial.csv", {}, study=file)
+    assert set(pd.read_csv(table)["verdict"]) <= set(claims.VERDICTS)
+    run("tabulate_degeneration", folder, "partial-table.csv", {}, study=file)
+
+
 def test_the_copy_was_overwritten_and_the_source_was_not(chain, collected):
     study = io.read(collected)
     assert int(study["source_unchanged"]) == int(study["verified"]) == 1

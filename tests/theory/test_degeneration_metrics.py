@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from advdyn.data import bundled
 from advdyn.degeneration import album, decoders, randomness, recover, systems
+from advdyn.degeneration import urandom as urandom_
 from advdyn.degeneration.decoders import Pairs
 from advdyn.errors import InputError
 from advdyn.gan import judge
@@ -400,7 +401,7 @@ def test_systems_do_what_they_say(small):
     assert (order != images).any()
     assert (made("additive", noise=1e-9) == images).all()
     assert 0.05 < systems.floats(made("additive", noise=0.1)).std() / systems.floats(images).std() < 1.2
-    whole = systems.verified(systems.draw())
+    whole = urandom_.verified(urandom_.draw())
     assert (made("urandom", whole=whole).reshape(-1) == whole[: images.size]).all()
     assert (made("danoise", 1) != made("danoise", 2)).mean() > 0.99
     for name in systems.SYSTEMS[:-1]:
@@ -429,17 +430,17 @@ def test_fgsm_moves_each_byte_by_eps_against_the_class(small):
 
 
 def test_bytes_of_the_operating_system_are_verified_and_never_used_twice():
-    drawn_ = systems.draw()
+    drawn_ = urandom_.draw()
     assert drawn_["byte"].size == 784_000
-    assert drawn_.attrs["sha256"] == hashlib.sha256(systems.verified(drawn_).tobytes()).hexdigest()
-    assert (systems.draw()["byte"].values != drawn_["byte"].values).any()
+    assert drawn_.attrs["sha256"] == hashlib.sha256(urandom_.verified(drawn_).tobytes()).hexdigest()
+    assert (urandom_.draw()["byte"].values != drawn_["byte"].values).any()
     changed = drawn_.copy(deep=True)
     changed["byte"][5] = changed["byte"][5] ^ 1
     with pytest.raises(InputError, match="sha256"):
-        systems.verified(changed)
+        urandom_.verified(changed)
     with pytest.raises(InputError, match="bytes"):
-        systems.verified(drawn_.drop_vars("byte"))
-    whole = systems.verified(drawn_)
+        urandom_.verified(drawn_.drop_vars("byte"))
+    whole = urandom_.verified(drawn_)
     with pytest.raises(InputError, match="twice"):
         systems.apply("urandom", np.zeros((1001, 784), np.uint8), np.random.default_rng(0), whole=whole)
     assert systems.available(whole, [3500, 500, 1000], 784) == [600, 100, 300]

@@ -915,9 +915,25 @@ def test_none_writes_nothing(study, here):
     assert np.isnan(found["discriminator_accuracy"].sel(when="after"))
 
 
+def test_a_chain_of_copies_without_a_chain_overwrites_nothing_and_says_so(study, here, caplog):
+    before = state(here.top)
+    with caplog.at_level("WARNING"):
+        found = study({"degenerator": outputs()}, mode="chain")
+    assert "no run of kind chain: nothing is overwritten" in caplog.text
+    assert state(here.top) == before
+    assert found["overwritten_by"] == "nothing"
+    assert found["copies"] == 0
+
+
+def test_the_source_is_compared_with_itself_and_undecided_logits_are_counted(study):
+    found = study()
+    assert (found["source_differing"] == 0).all()
+    assert found["source_unchanged"] == 1
+    assert 0 <= float(found["discriminator_undecided"]) <= 1
+    assert json.loads(str(found["overwritten_run"].item()))["sigma"] == float(outputs()["sigma"][0])
+
+
 def test_runs_and_files_that_do_not_belong_together_are_refused(study, here):
-    with pytest.raises(InputError, match="no run of kind chain"):
-        study({"degenerator": outputs()}, mode="chain")
     with pytest.raises(InputError, match="outputs of only"):
         study({"degenerator": outputs(fit=5)})
     assert not here.copy.exists()

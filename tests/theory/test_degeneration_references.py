@@ -13,6 +13,7 @@ from advdyn import io
 from advdyn.data import bundled
 from advdyn.data.load import Images
 from advdyn.degeneration import album, measure, references, systems
+from advdyn.degeneration import urandom as urandom_
 from advdyn.degeneration.model import Model
 from advdyn.errors import InputError
 from advdyn.gan import judge
@@ -175,7 +176,7 @@ def classifier(images):
 
 @pytest.fixture(scope="module")
 def measured_references(images, patches, classifier):
-    urandom = systems.draw().isel(place=slice(0, 400 * 196))  # of 400 images: fewer than the 600 there are
+    urandom = urandom_.draw().isel(place=slice(0, 400 * 196))  # of 400 images: fewer than the 600 there are
     urandom["byte"] = ("place", np.random.default_rng(0).integers(0, 256, 400 * 196, np.uint8))
     urandom.attrs["sha256"] = hashlib.sha256(urandom["byte"].values.tobytes()).hexdigest()
     return references.run(classifier, urandom, images, patches, fit_pairs=FIT, heldout=HELDOUT, **REFERENCES)
@@ -231,7 +232,7 @@ def test_random_bytes_are_shared_out_and_never_used_twice(measured_references, i
     assert one["reference_curve_dd"].sel(draw=0, pairs=300).isnull()
     assert one["reference_album_dd"].isnull().all()
     assert int(measured_references["reference_pairs"].sel(system="danoise")) == 300
-    few = systems.draw().isel(place=slice(0, 10 * 196))
+    few = urandom_.draw().isel(place=slice(0, 10 * 196))
     few.attrs["sha256"] = hashlib.sha256(few["byte"].values.tobytes()).hexdigest()
     with pytest.raises(InputError, match="urandom"):
         references.run(classifier, few, images, patches, fit_pairs=FIT, heldout=HELDOUT, **REFERENCES)

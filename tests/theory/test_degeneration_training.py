@@ -247,7 +247,7 @@ def test_images_are_degenerated_in_any_chunks(monkeypatch):
 
 def test_the_degenerator_is_played_against_fresh_danoise_on_noisy_images():
     one = training.Run(0.25, 3, 0)
-    feed = training.Feed(torch.from_numpy(IMAGES.x_train[None]), one, 12)
+    feed = training.Feed(torch.from_numpy(IMAGES.x_train[None]), [one], 12)
     python = random.Random(streams.integer(0, "degeneration", 3, "data"))
     for _ in range(3):  # fresh at every update
         expected = np.frombuffer(python.randbytes(12 * PIXELS), np.uint8).reshape(1, 12, PIXELS)
@@ -390,3 +390,25 @@ def test_what_does_not_suffice_is_refused(changed, named):
     with pytest.raises(InputError, match=named) as error:
         trained(**changed)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_runs_of_a_job_as_one_batch_are_those_played_alone_to_rounding(kind, monkeypatch):
+    """On a GPU all sigmas and seeds of a job are one batch of tensors; here the same batch on the CPU."""
+    changed = {"kind": kind, "sigma": [0.1, 0.5], "seeds": [0, 1], "dtype": "float64", "minibatch_feature": True}
+    alone = trained(**changed)
+    monkeypatch.setattr(training, "batches", lambda runs, device: [list(range(runs))])
+    record, outputs, weights = trained(**changed)
+    for name, values in weights.items():
+        np.testing.assert_allclose(values, alone[2][name], rtol=1e-6, atol=1e-9, err_msg=name)
+    for name in ("value", "player_loss", "accuracy", "gradient_norm"):
+        np.testing.assert_allclose(record[name], alone[0][name], rtol=1e-6, err_msg=name)
+    for name in ("image_output", "album_output"):
+        about(outputs[name].values, alone[1][name].values)
+    runs = weights["player/w0"]
+    assert all(not np.allclose(runs[0], other) for other in runs[1:])  # control: they are different runs
+
+
+def test_the_cpu_plays_every_run_alone_and_a_gpu_all_at_once():
+    assert game.batches(3, torch.device("cpu")) == [[0], [1], [2]]
+    assert game.batches(3, torch.device("cuda")) == [[0, 1, 2]]

@@ -295,7 +295,7 @@ def test_every_figure_named_is_one_of_the_study_s():
 def test_every_swept_parameter_is_one_of_the_study_s():
     from advdyn.generation.model import SYSTEM
 
-    assert set(view.AXES) <= set(SYSTEM)
+    assert set(view.AXES) <= {*SYSTEM, "scenario"}
 
 
 def test_an_empty_study_cannot_be_viewed(study):

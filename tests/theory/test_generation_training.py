@@ -199,3 +199,16 @@ def test_too_few_images_are_refused(changed, named):
 def test_pixels_outside_the_range_are_refused():
     with pytest.raises(InputError, match="allowed: 0 to 1"):
         trained(replace(IMAGES, x_train=2 * IMAGES.x_train))
+
+
+def test_the_seeds_of_a_job_as_one_batch_are_those_played_alone_to_rounding(monkeypatch):
+    """On a GPU all seeds of a job are one batch of tensors; here the same batch on the CPU."""
+    changed = {"seeds": [0, 1, 2], "dtype": "float64"}
+    record, weights = trained(**changed)
+    monkeypatch.setattr(training, "batches", lambda runs, device: [list(range(runs))])
+    together, batched = trained(**changed)
+    for name, values in weights.items():
+        np.testing.assert_allclose(batched[name], values, rtol=1e-6, atol=1e-9, err_msg=name)
+    np.testing.assert_allclose(together["value"], record["value"], rtol=1e-6)
+    assert np.abs(together["sample"].astype(int) - record["sample"].astype(int)).max() <= 1
+    assert not np.allclose(*weights["generator/2/w0"][:2])  # control: they are different runs

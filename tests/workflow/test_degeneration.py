@@ -40,7 +40,7 @@ grids:
     lanes: {sigma: [0.0, 0.5]}
   generator:
     cells: {kind: [generator, chain]}
-seeds: {count: 2, block: 1}
+seeds: {count: 2, block: 2}
 """
 GENERATION = """\
 settings:
@@ -58,7 +58,7 @@ settings:
   fresh_epochs: 1
   reference_draws: 2
 cells: {loss: [non-saturating, minimax]}
-seeds: {count: 2, block: 1}
+seeds: {count: 2, block: 2}
 """
 CONFIG = """\
 results: results
@@ -86,6 +86,7 @@ def made(tmp_path_factory):
 @pytest.fixture
 def study(made, tmp_path):
     shutil.copytree(made, tmp_path / "checkout", symlinks=True)
+    shutil.rmtree(tmp_path / "checkout/results/degeneration/sandbox")  # of another run, and refused as such
     return Checkout(tmp_path / "checkout")
 
 
@@ -103,11 +104,11 @@ def test_both_studies_end_in_one_data_set_each(made):
 @pytest.mark.parametrize(
     ("old", "new", "again"),
     [
-        ("fresh_epochs: 1", "fresh_epochs: 2", {"measure_degeneration": 6, "measure_degeneration_references": 1}),
-        ("decoder_width: 4", "decoder_width: 5", {"measure_degeneration": 6, "measure_degeneration_references": 1}),
+        ("fresh_epochs: 1", "fresh_epochs: 2", {"measure_degeneration": 3, "measure_degeneration_references": 1}),
+        ("decoder_width: 4", "decoder_width: 5", {"measure_degeneration": 3, "measure_degeneration_references": 1}),
         ("line_steps: 20", "line_steps: 21", {"train_degeneration_line": 1}),
-        ("[0.0, 0.5]", "[0.0, 0.5, 1.0]", {"train_degeneration": 2, "measure_degeneration": 2}),
-        ("count: 2", "count: 3", {"train_degeneration": 3, "measure_degeneration": 3}),
+        ("[0.0, 0.5]", "[0.0, 0.5, 1.0]", {"train_degeneration": 1, "measure_degeneration": 1}),
+        ("count: 2", "count: 4", {"train_degeneration": 3, "measure_degeneration": 3}),
         ("[generator, chain]", "[chain, generator]", {}),
     ],
     ids=["an evaluation", "a decoder", "the line", "a lane", "a seed", "nothing: another order"],
@@ -124,10 +125,10 @@ def test_only_what_a_change_concerns_runs_again(study, old, new, again):
     ("old", "new", "again"),
     [
         ("reference_draws: 2", "reference_draws: 3", {"evaluate_generation_references": 1}),
-        ("fresh_epochs: 1", "fresh_epochs: 2", {"evaluate_generation": 4, "evaluate_generation_references": 1}),
+        ("fresh_epochs: 1", "fresh_epochs: 2", {"evaluate_generation": 2, "evaluate_generation_references": 1}),
         (
             "judge_epochs: 2", "judge_epochs: 3",
-            {"train_generation_judge": 1, "evaluate_generation": 4, "evaluate_generation_references": 1},
+            {"train_generation_judge": 1, "evaluate_generation": 2, "evaluate_generation_references": 1},
         ),
         ("[non-saturating, minimax]", "[non-saturating]", {}),
     ],
@@ -144,7 +145,7 @@ def test_weights_are_the_same_bytes_with_another_evaluation(study):
     """Adding or removing an evaluation leaves training untouched, to the last bit."""
     weights = sorted(study.folder.glob("results/*eneration/training/**/*.safetensors"))
     before = {p: hashlib.sha256(tensors(p)).hexdigest() for p in weights}
-    assert len(before) == 4 + 6
+    assert len(before) == 2 + 3
     study.edit("config/studies/degeneration.yaml", "passes: [1, 2]\n  chain", "passes: [2]\n  chain")
     study.edit("config/studies/degeneration.yaml", "chain_passes: [1, 2]", "chain_passes: [2]")
     study.make("--", TARGETS[1])
@@ -162,22 +163,22 @@ def test_killing_the_overwrite_changes_nothing_outside_the_sandbox_and_it_can_ru
     folder = study.folder / "results/degeneration"
     outside = {n: d for n, d in study.digests().items() if "/sandbox/" not in n and not n.endswith("/overwrite.nc")}
     (folder / "overwrite.nc").unlink()
-    code = study.folder / "advdyn/degeneration/overwrite.py"
     environment = {**os.environ, "PYTHONPATH": ""}
     asked = [sys.executable, "-m", "snakemake", "--cores", "1", "--", "results/degeneration/overwrite.nc"]
     started = subprocess.Popen(
         asked, cwd=study.folder, env=environment, start_new_session=True, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    log = study.folder / "logs/degeneration/overwrite.log"
-    began, stamp = time.monotonic(), log.stat().st_mtime_ns if log.exists() else 0
-    while time.monotonic() - began < 300 and started.poll() is None:
-        if log.exists() and log.stat().st_mtime_ns != stamp:  # the job is under way
+    began = time.monotonic()
+    while time.monotonic() - began < 600 and started.poll() is None:
+        if any(folder.glob("sandbox/*/.advdyn-*")):  # the copy stands, and is about to be overwritten
             break
-        time.sleep(0.01)
+        time.sleep(0.001)
+    under_way = started.poll() is None
     os.killpg(started.pid, signal.SIGKILL)
     started.wait()
-    assert code.exists()
+    assert under_way
+    assert not (folder / "overwrite.nc").exists()
     found = study.digests()
     assert {name: found[name] for name in outside} == outside
     study.snakemake("--unlock")
@@ -189,9 +190,19 @@ def test_killing_the_overwrite_changes_nothing_outside_the_sandbox_and_it_can_ru
     assert {name: now[name] for name in source} == {name: outside[name] for name in source}
 
 
+def test_a_sandbox_of_another_run_is_refused_with_what_to_do(made, tmp_path):
+    shutil.copytree(made, tmp_path / "checkout", symlinks=True)
+    copied = Checkout(tmp_path / "checkout")
+    (copied.folder / "results/degeneration/overwrite.nc").unlink()
+    done = copied.snakemake("--cores", "1", "--", "results/degeneration/overwrite.nc")
+    assert done.returncode != 0
+    assert "a sandbox of another run" in done.stderr + done.stdout
+    assert "remove that folder" in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr + done.stdout
+
+
 def test_no_overwriting_is_a_setting(study):
     study.edit("config/studies/degeneration.yaml", "line_steps: 20", "line_steps: 20\n  overwrite: none")
-    shutil.rmtree(study.folder / "results/degeneration/sandbox")
     study.make("--", "results/degeneration/overwrite.nc")
     assert not (study.folder / "results/degeneration/sandbox").exists()
     assert not np.isfinite(xr.load_dataset(study.folder / "results/degeneration/overwrite.nc")["bytes_differing"]).any()

@@ -54,13 +54,13 @@ COLLECTED_POINT = COLLECTION.point | {
     "reference": {
         name: getattr(RUN.studies["degeneration"].settings, name)
         for name, field in RUN.studies["degeneration"].model.fields().items()
-        if field.json_schema_extra["sweep"]
+        if field.json_schema_extra["sweep"] or name in ("overwrite",)
     }
 }
 
 
 rule train_degeneration:
-    """Train the networks of one cell and block of seeds, all lanes in one batch of tensors."""
+    """Train the networks of one cell and block of seeds, on a GPU all lanes in one batch."""
     input:
         data=COLLECTION.images("train"),
         code=code_of("train_degeneration"),

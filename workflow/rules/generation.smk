@@ -25,13 +25,13 @@ COLLECTED_POINT = COLLECTION.point | {
     "reference": {
         name: getattr(RUN.studies["generation"].settings, name)
         for name, field in RUN.studies["generation"].model.fields().items()
-        if field.json_schema_extra["sweep"]
+        if field.json_schema_extra["sweep"] or name in ("samples", "judge_images")
     }
 }
 
 
 rule train_generation:
-    """Train the networks of one cell and block of seeds, all in one batch of tensors."""
+    """Train the networks of one cell and block of seeds, on a GPU all in one batch of tensors."""
     input:
         data=COLLECTION.images("train"),
         code=code_of("train_generation"),

@@ -27,6 +27,7 @@ from advdyn.degeneration.figures.common import (
     numbers,
     points,
     reference,
+    seeds,
     ticks,
 )
 
@@ -45,10 +46,12 @@ def bits(study: xr.Dataset) -> Drawn:
     rows = []
     missing = [8 - values[values < 8].max() for _, values in curves.values() if (values < 8).any()]
     for kind, (x, values) in curves.items():
-        made = points(axes[0], x, values, colour(kind), "passed")
+        made = points(axes[0], x, values, colour(kind), "passed", (0.0, 8.0))
         rows.append(made.assign(kind=kind, quantity="bits per byte"))
         lost = np.maximum(8 - values, 0.0)
-        made = points(axes[1], x, np.where(lost > 0, lost, np.nan), colour(kind), "passed")
+        lost = np.where(lost > 0, lost, np.nan)
+        smallest = float(np.nanmin(lost)) if np.isfinite(lost).any() else 0.0  # a logarithm has no interval down to 0
+        made = points(axes[1], x, lost, colour(kind), "passed", (smallest, 8.0))
         rows.append(made.assign(kind=kind, quantity="missing to 8 bits"))
     entries = handles(curves)
     for system, line in LINES.items():
@@ -73,7 +76,7 @@ def bits(study: xr.Dataset) -> Drawn:
         axis.set_xlabel("passes through the images")
         ticks(axis, np.concatenate([x for x, _ in curves.values()]))
     letters(axes)
-    made_with = counts(study, [there[kind] for kind in curves])
+    over = "; ".join(filter(None, (counts(study, [there[kind] for kind in curves]), seeds(rows))))
     figure.legend(handles=entries, loc="outside lower center", ncols=3, fontsize="small",
-                  title=made_with or None, title_fontsize="small")  # fmt: skip
+                  title=over or None, title_fontsize="small")  # fmt: skip
     return figure, gather(rows)

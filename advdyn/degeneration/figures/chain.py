@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from advdyn import figures
 from advdyn.degeneration.figures.common import (
@@ -28,6 +29,7 @@ from advdyn.degeneration.figures.common import (
     reference,
     rows_of_runs,
     runs_of,
+    seeds,
     ticks,
 )
 
@@ -35,6 +37,7 @@ CRITERIA = {"used": "criterion used", "ignored": "criterion ignored: no gradient
 DIVERGED = 99.0  # percent destroyed from which the algorithm is said to diverge
 MOST = 9  # lines
 MARKERS = "osv^D<>Ph"
+WITHIN = {"dd": (0.0, 100.0), "fresh_accuracy": (0.0, 1.0)}  # what can be
 QUANTITIES = {"dd": r"% destroyed, %$_{dd}$", "fresh_accuracy": "accuracy of a fresh D"}
 
 
@@ -63,8 +66,12 @@ def chain(study: xr.Dataset) -> Drawn:
     letters(axes.ravel())
     entries = [handle(words, **style) for words, style in styles.items()]
     n_train = sorted({row["n_train"] for row in rows_of_runs(study) if row["kind"] == "chain" and "n_train" in row})
-    title = f"{' or '.join(f'{n:,g}' for n in n_train)} images" if n_train else None
-    figure.legend(handles=entries, loc="outside lower center", ncols=3, fontsize="small", title=title,
+    images = f"{' or '.join(f'{n:,g}' for n in n_train)} images" if n_train else ""
+    title = "; ".join(filter(None, (images, seeds(rows)))) or None
+    rules: list[Any] = [handle("“diverges” (99 %); accuracy 1/2", **RULE)]
+    if len(reference(study, "danoise", "fresh_accuracy")):
+        rules.append(Patch(facecolor="0.85", label="range of Python's random"))
+    figure.legend(handles=[*entries, *rules], loc="outside lower center", ncols=3, fontsize="small", title=title,
                   title_fontsize="small")  # fmt: skip
     return figure, gather(rows)
 
@@ -110,7 +117,7 @@ def _panel(
         words = _words(rows_of_runs(study)[run], names)
         x, values = curve(study, run, name)
         style = {k: v for k, v in styles[words].items() if k != "color"}
-        made = points(axis, x, values, styles[words]["color"], "passed", **style)
+        made = points(axis, x, values, styles[words]["color"], "passed", WITHIN[name], **style)
         if not made.empty:
             rows.append(made.assign(run=words.replace("$", ""), criterion=criterion, quantity=name))
     if not rows:

@@ -25,6 +25,7 @@ from advdyn.degeneration.figures.common import (
     differing,
     diverged,
     gather,
+    handle,
     last,
     last_pass,
     letters,
@@ -40,10 +41,12 @@ from advdyn.degeneration.figures.common import (
 )
 from advdyn.intervals import COVERAGE
 
+DOTTED = RULE | {"linestyle": (0, (1, 1.5))}
 POWER = ("d_steps", "d_width")  # what makes a discriminator overpowered
 MOST = 14  # runs that a page holds
 QUANTITIES = {"sample_correlation": "mean |correlation|\nof two outputs", "participation_ratio": "participation ratio\n"
               "over noise's"}  # fmt: skip
+LARGEST = {"sample_correlation": 1.0, "participation_ratio": np.inf}  # what can be
 
 
 def collapse(study: xr.Dataset) -> Drawn:
@@ -51,8 +54,8 @@ def collapse(study: xr.Dataset) -> Drawn:
     runs = [run for run in _runs(study) if any(len(last(study, run, name)) for name in QUANTITIES)]
     if not runs:
         return absent(f"correlations between outputs: {ABSENT}")
-    figure = Figure(figsize=(WIDTH, 1.0 + 0.22 * len(runs) + 2.1))
-    upper, lower = rows_of(figure, [1.0 + 0.22 * len(runs), 2.1])
+    figure = Figure(figsize=(WIDTH, 1.25 + 0.22 * len(runs) + 2.1))
+    upper, lower = rows_of(figure, [1.25 + 0.22 * len(runs), 2.1])
     axes = list(upper.subplots(1, 3, sharey=True, width_ratios=[1, 1, 1]))
     rows = [_dots(axes[k], study, runs, name) for k, name in enumerate(QUANTITIES)]
     rows.append(_shares(axes[2], study, runs))
@@ -62,6 +65,8 @@ def collapse(study: xr.Dataset) -> Drawn:
         axis.grid(axis="y", color="0.92", linewidth=0.6)
         axis.tick_params(axis="y", length=0)
     letters(axes)
+    rules = [handle("Python's random", **RULE), handle("half of noise's directions: fewer is collapse", **DOTTED)]
+    upper.legend(handles=rules, loc="outside lower center", ncols=2, fontsize="small")
     rows.append(_pictures(lower.subplots(1, 3), study, runs))
     return figure, gather(rows)
 
@@ -108,7 +113,8 @@ def _dots(axis: Axes, study: xr.Dataset, runs: list[int], name: str) -> pd.DataF
         axis.plot(values, np.full(len(values), place), "o", color=colour(kind), markersize=3, alpha=0.5,
                   markeredgewidth=0)  # fmt: skip
         found = numbers(values)
-        low, high = (found[k] if np.isfinite(found[k]) else found["mean"] for k in ("low", "high"))
+        ends = (found[k] if np.isfinite(found[k]) else found["mean"] for k in ("low", "high"))
+        low, high = np.clip(list(ends), 0, LARGEST[name])
         axis.plot([low, high], [place, place], color=colour(kind), linewidth=1)
         axis.plot([found["mean"]], [place], "|", color=colour(kind), markersize=8, markeredgewidth=1.6)
         rows.append({"run": _words(study, run), "kind": kind, "quantity": name, **found})
@@ -117,8 +123,8 @@ def _dots(axis: Axes, study: xr.Dataset, runs: list[int], name: str) -> pd.DataF
         axis.axvline(noise["mean"], **RULE)
         rows.append({"run": "Python's random", "kind": "reference", "quantity": name, **noise})
     if name == "participation_ratio":
-        axis.axvline(COLLAPSED, color="0.35", linewidth=0.8, linestyle=(0, (1, 1.5)))
-    axis.set(xlabel=QUANTITIES[name], xlim=(0, None))
+        axis.axvline(COLLAPSED, **DOTTED)
+    axis.set(xlabel=QUANTITIES[name], xlim=(0, LARGEST[name] if np.isfinite(LARGEST[name]) else None))
     return pd.DataFrame(rows)
 
 
@@ -141,18 +147,28 @@ def _shares(axis: Axes, study: xr.Dataset, runs: list[int]) -> pd.DataFrame:
 
 
 def _pictures(axes: np.ndarray, study: xr.Dataset, runs: list[int]) -> pd.DataFrame:
-    """Outputs of the balanced run, of the one with the strongest discriminator, and of the most collapsed one."""
+    """Outputs of the balanced run, of the one with the strongest discriminator, and of the most alike of the others."""
     rows = rows_of_runs(study)
     kind = rows[runs[-1]]["kind"]
     first = base(study, kind)
     strong = [r for r in runs if rows[r]["kind"] == kind and set(differing(rows[r], rows[runs[0]])) & set(POWER)]
-    strong = [r for r in strong if set(differing(rows[r], rows[first if first is not None else r])) <= set(POWER)]
+    strong = [
+        r
+        for r in strong
+        if set(differing(rows[r], rows[first if first is not None else r])) <= set(POWER) and r != first
+    ]
     chosen: dict[str, int | None] = {"balanced": first}
     chosen["overpowered D"] = max(strong, key=lambda r: [rows[r].get(n, 0) for n in POWER], default=None)
-    least = {run: float(np.mean(v)) for run in runs if len(v := last(study, run, "participation_ratio"))}
-    chosen["most alike of all runs"] = min(least, key=lambda run: least[run], default=None)
+    alike = {run: float(np.mean(v)) for run in runs if len(v := last(study, run, "sample_correlation"))}
+    others = [run for run in alike if run not in chosen.values()]
+    first_of_all = max(alike, key=lambda run: alike[run], default=None) in others
+    alike_words = f"most alike of {'all' if first_of_all else 'the other'} runs"
+    chosen[alike_words] = max(others, key=lambda run: alike[run], default=None)
     made = []
     for axis, letter, (words, run) in zip(axes, "def", chosen.items(), strict=True):
+        if run is None and words == alike_words:  # all runs are shown already
+            axis.set_axis_off()
+            continue
         pixels, seed = pictured(study, run, None if run is None else last_pass(study, run))
         show(axis, pixels[:8], shape_of(study, pixels.shape[1]), 4)
         axis.set_title(rf"$\bf{{{letter}}}$  {words}", loc="left")

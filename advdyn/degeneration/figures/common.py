@@ -61,6 +61,8 @@ IDLE = {"gan": ("sigma", "criterion"), "generator": ("sigma", "criterion"),
 FAR = 50.0
 ABSENT = "not in this study's grid"
 IDEAL = -np.log(4)  # value of the game at p_d = p_uniform, D = 1/2
+FEW = 3  # seeds below which they are drawn one by one: an interval of two says next to nothing
+ANYTHING = (-np.inf, np.inf)
 COLLAPSED = 0.5  # participation ratio, over that of independent noise, below which outputs repeat
 MARKED: dict[str, Any] = {"marker": "o", "markersize": 3.5, "linewidth": 1.2, "elinewidth": 0.9, "capsize": 0}
 RULE: dict[str, Any] = {"color": "0.35", "linewidth": 0.8, "linestyle": (0, (4, 2))}
@@ -241,10 +243,24 @@ def summary(x: np.ndarray, values: np.ndarray, along: str) -> pd.DataFrame:
     return pd.DataFrame([{along: at, **numbers(values[:, k])} for k, at in enumerate(x)])
 
 
-def bars(frame: pd.DataFrame) -> np.ndarray:
-    """Lengths of error bars from the columns mean, low, high (none where there is no interval)."""
-    both = np.stack([frame["mean"] - frame["low"], frame["high"] - frame["mean"]]).astype(float)
-    return np.nan_to_num(both)
+def bars(frame: pd.DataFrame, within: tuple[float, float] = ANYTHING) -> np.ndarray:
+    """Lengths of error bars from the columns mean, low, high (none where there is no interval), cut at what can be."""
+    low, high = (frame[name].clip(*within) for name in ("low", "high"))
+    return np.maximum(np.nan_to_num(np.stack([frame["mean"] - low, high - frame["mean"]]).astype(float)), 0.0)
+
+
+def few(values: np.ndarray) -> bool:
+    """Whether there are too few seeds (seed, place) for an interval to be drawn; one seed has none anyway."""
+    return values.size > 0 and int(np.isfinite(values).sum(0).max()) < FEW
+
+
+def seeds(tables: Iterable[pd.DataFrame]) -> str:
+    """Over how many seeds the means of tables are, in words."""
+    there = [int(n) for table in tables if "seeds" in table for n in table["seeds"].dropna() if n > 0]
+    if not there:
+        return ""
+    most = max(there)
+    return f"{most} seed{'s' * (most != 1)}" if min(there) == most else f"{min(there)} to {most} seeds"
 
 
 def gather(rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -294,23 +310,47 @@ def letters(axes: Iterable[Axes]) -> None:
         axis.set_title(rf"$\bf{{{letter}}}$  {title}".rstrip(), loc="left", fontsize=size)
 
 
-def points(axis: Axes, x: np.ndarray, values: np.ndarray, colour: Any, along: str, **line: Any) -> pd.DataFrame:
-    """The mean over seeds at each place with bars of its t-interval; the numbers drawn."""
+def points(
+    axis: Axes,
+    x: np.ndarray,
+    values: np.ndarray,
+    colour: Any,
+    along: str,
+    within: tuple[float, float] = ANYTHING,
+    **line: Any,
+) -> pd.DataFrame:
+    """The mean over seeds at each place with bars of its t-interval, or small dots of few seeds; the numbers drawn."""
     if not len(x):
         return pd.DataFrame()
     table = summary(x, values, along)
-    axis.errorbar(table[along], table["mean"], yerr=bars(table), color=colour, **(MARKED | line))
+    one_by_one = few(values)
+    length = None if one_by_one else bars(table, within)
+    axis.errorbar(table[along], table["mean"], yerr=length, color=colour, **(MARKED | line))
+    if one_by_one and len(values) > 1:
+        axis.plot(x, values.T, linestyle="", marker="o", markersize=2.6, color=colour, alpha=0.8, markeredgewidth=0)
     return table
 
 
-def band(axis: Axes, x: np.ndarray, values: np.ndarray, colour: Any, along: str, **line: Any) -> pd.DataFrame:
-    """The mean over seeds as a line, its t-interval as a band; the numbers drawn."""
+def band(
+    axis: Axes,
+    x: np.ndarray,
+    values: np.ndarray,
+    colour: Any,
+    along: str,
+    within: tuple[float, float] = ANYTHING,
+    **line: Any,
+) -> pd.DataFrame:
+    """The mean over seeds as a line, its t-interval as a band, or thin lines of few seeds; the numbers drawn."""
     if not len(x):
         return pd.DataFrame()
     table = summary(x, values, along)
     marker: dict[str, Any] = {"marker": "o", "markersize": 3} if len(x) == 1 else {}
     axis.plot(table[along], table["mean"], color=colour, **({"linewidth": 1.3} | marker | line))
-    axis.fill_between(table[along], table["low"], table["high"], color=colour, alpha=0.2, linewidth=0)
+    if few(values):
+        axis.plot(x, values.T, color=colour, linewidth=0.6, alpha=0.55)
+        return table
+    low, high = (table[name].clip(*within) for name in ("low", "high"))
+    axis.fill_between(table[along], low, high, color=colour, alpha=0.2, linewidth=0)
     return table
 
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from advdyn import figures
 from advdyn.degeneration.figures.common import (
     ABSENT,
+    ANYTHING,
     COMPONENTS,
     KIND_WORDS,
     RULE,
@@ -128,6 +129,7 @@ def _panel(axis: Axes, panel: str, lines: list[dict[str, Any]]) -> list[pd.DataF
                 values,
                 along="pairs",
                 colour=found["style"]["color"],
+                within=(0.0, 100.0) if panel == "dd" else ANYTHING,
                 **{k: v for k, v in found["style"].items() if k != "color"},
             )
             rows.append(made.assign(quantity=panel, **found["row"]))
@@ -136,5 +138,6 @@ def _panel(axis: Axes, panel: str, lines: list[dict[str, Any]]) -> list[pd.DataF
         return []
     axis.axhline(100, **(RULE | {"color": "0.7", "linestyle": "-"}), zorder=0)
     low, high = axis.get_ylim()
-    axis.set_ylim(max(min(low, -4), -30), min(max(high, 108), 130))  # few seeds have long intervals
+    lowest = min(float(made["mean"].min()) for made in rows)  # below 0 a probe reads outputs better than originals
+    axis.set_ylim(max(min(low, -4), min(-30, lowest - 6)), min(max(high, 108), 130))  # intervals may be long
     return rows

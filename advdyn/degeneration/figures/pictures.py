@@ -82,7 +82,7 @@ def of_originals(study: xr.Dataset) -> Block:
 
 def said(name: str, value: float) -> str:
     """A metric in words; nothing where it was not measured."""
-    words = {"sample_correlation": "correlation {:.3f}", "participation_ratio": "participation {:.2f}",
+    words = {"sample_correlation": "correlation {:.3f}", "participation_ratio": "participation {:#.2g}",
              "bits_per_byte": "{:.3f} bits per byte"}  # fmt: skip
     return words[name].format(value) if np.isfinite(value) else ""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from advdyn.degeneration.figures.common import (
     ABSENT,
     KIND_WORDS,
     KINDS,
+    SETTING_WORDS,
     SYSTEM_WORDS,
     WIDTH,
     Drawn,
@@ -22,8 +25,10 @@ from advdyn.degeneration.figures.common import (
     base,
     counts,
     difference,
+    differing,
     last,
     reference,
+    rows_of_runs,
     runs_of,
     systems,
 )
@@ -61,7 +66,7 @@ NOISY = (
     Metric("serial_correlation", "serial corr.", "{:.2f}"),
     Metric("neighbour_correlation", "neighbour corr.", "{:.2f}"),
     Metric("sample_correlation", "sample corr.", "{:.2f}"),
-    Metric("participation_ratio", "participation", "{:.2f}"),
+    Metric("participation_ratio", "participation", "{:#.2g}"),
 )
 METRICS = (*DESTROYED, *NOISY)
 
@@ -126,26 +131,55 @@ def _mean(values: np.ndarray) -> float:
 
 
 def _means(study: xr.Dataset) -> list[tuple[str, dict[Metric, float]]]:
-    """The rows: references, then the runs, each kind's nearest to the settings first."""
+    """The rows: references, then the runs of each kind in the order of their settings; of many, the nearest to it."""
     rows = [
         (SYSTEM_WORDS.get(s, s), {m: _mean(reference(study, s, m.name, **_where(m))) for m in METRICS})
         for s in systems(study)
     ]
-    firsts, others = [], []
+    near = []
     for kind in KINDS:
         first = base(study, kind)
-        for run in runs_of(study, kind):
-            found = {m: _mean(last(study, run, m.name, **_where(m))) for m in METRICS}
-            if run == first:
-                words = KIND_WORDS[kind]
-                firsts.append((words, found))
-            elif kind in ("degenerator", "chain", "generator"):
-                count = difference(study, run, first).count(",")
-                short = kind if kind != "degenerator" else "deg."
-                others.append((count, f"{short}, {difference(study, run, first)}", found))
-    rest = [(words, found) for _, words, found in sorted(others, key=lambda one: one[0])]
-    runs = [row for row in [*firsts, *rest][:MOST] if any(np.isfinite(v) for v in row[1].values())]
-    return [row for row in rows if any(np.isfinite(v) for v in row[1].values())] + runs
+        others = [run for run in runs_of(study, kind) if run != first and kind != "gan"]
+        near += [(0, first)] if first is not None else []
+        near += [(difference(study, run, first).count(",") + 1, run) for run in others]
+    kept = {run for _, run in sorted(near, key=lambda one: one[0])[:MOST]}
+    for kind in KINDS:
+        for run, words in _ordered(study, kind):
+            if run in kept:
+                rows.append((words, {m: _mean(last(study, run, m.name, **_where(m))) for m in METRICS}))
+    return [row for row in rows if any(np.isfinite(v) for v in row[1].values())]
+
+
+def _ordered(study: xr.Dataset, kind: str) -> list[tuple[int, str]]:
+    """The runs of a kind, with their words: criterion used, then ignored; in each first the values of one setting.
+
+    That setting is the first one in which a single run differs from the one next to the settings; the others follow by
+    name and value.
+    """
+    rows, first, runs = rows_of_runs(study), base(study, kind), runs_of(study, kind)
+    parts = list(dict.fromkeys(rows[run].get("criterion") for run in runs))
+    found: list[tuple[int, str]] = []
+    for part in sorted(parts, key=lambda p: p != (rows[first].get("criterion") if first is not None else None)):
+        group = [run for run in runs if rows[run].get("criterion") == part]
+        names = {run: _in_order(differing(rows[run], rows[group[0]])) for run in group}
+        alone = _in_order([n[0] for n in names.values() if len(n) == 1])[:1]
+
+        def order(run: int, names: dict[int, list[str]] = names, alone: list[str] = alone) -> tuple[Any, ...]:
+            by = names[run] if names[run] not in ([], alone) else alone
+            return by != alone, [list(SETTING_WORDS).index(n) for n in by], [rows[run][n] for n in by]
+
+        for run in sorted(group, key=order):
+            short = {"degenerator": "deg."}.get(kind, kind)
+            words = KIND_WORDS[kind] if run == first else f"{short}, {difference(study, run, first)}"
+            if run == group[0]:  # what the rows beside it are told by
+                words += "".join(f", {SETTING_WORDS[n](rows[run][n])}" for n in alone)
+            found.append((run, words))
+    return found
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    there = set(names)
+    return [name for name in SETTING_WORDS if name in there]
 
 
 def _place(value: float, images: float, noise: float, log: bool) -> float:
@@ -166,4 +200,6 @@ def _written(value: float, metric: Metric) -> str:
         return f"{value:.0e}".replace("e+0", "e")
     if metric.name == "chi2_per_dof" and value >= 100:
         return f"{value:.0f}"
+    if metric.name == "participation_ratio" and abs(value) < 0.1:
+        return metric.form.format(value).replace("0.", ".", 1).replace("-", "−")  # as narrow as the others
     return metric.form.format(value).replace("-0.00", "0.00").replace("-", "−")

@@ -33,6 +33,7 @@ from advdyn.degeneration.figures.common import (
 ROWS = {"accuracy": "accuracy of D", "value": "value of the game", "gradient_norm": "gradient norm\nof the player"}
 FRESH = {"accuracy": "fresh_accuracy", "value": "fresh_value"}
 OPTIMUM = {"accuracy": 0.5, "value": IDEAL}
+WITHIN = {"accuracy": (0.0, 1.0), "value": (-np.inf, 0.0)}  # what can be
 
 
 def training(study: xr.Dataset) -> Drawn:
@@ -52,7 +53,7 @@ def training(study: xr.Dataset) -> Drawn:
         axes[-1, column].set_xlabel(f"passes\n({used(study, run)})", fontsize="small")
     for line, words in enumerate(ROWS.values()):
         axes[line, 0].set_ylabel(words)
-    axes[0, 0].set_ylim(0.4, 1.03)
+    axes[0, 0].set_ylim(0, 1.03)
     axes[2, 0].set_yscale("log")
     few_decades(axes[2, 0])
     _room(axes[1, 0])
@@ -83,13 +84,15 @@ def _panel(axis: Axes, study: xr.Dataset, kind: str, run: int, name: str) -> lis
     x, values = curve(study, run, name, "epoch")
     if name == "gradient_norm":
         values = np.where(values > 0, values, np.nan)
-    rows = [band(axis, x, values, colour(kind), "epoch").assign(quantity=name)]
+    smallest = float(np.nanmin(values)) if np.isfinite(values).any() else 0.0  # a logarithm has no interval down to 0
+    within = WITHIN.get(name, (smallest, np.inf))
+    rows = [band(axis, x, values, colour(kind), "epoch", within).assign(quantity=name)]
     if name in FRESH:
         x, values = curve(study, run, FRESH[name])
         kept = x >= 1
         x, values = x[kept], values[:, kept] if len(x) else values
         style = {"marker": "D", "markersize": 4, "linestyle": "", "markeredgecolor": "black", "markeredgewidth": 0.6}
-        made = points(axis, x, values, colour(kind), "passed", **style)
+        made = points(axis, x, values, colour(kind), "passed", within, **style)
         rows.append(made.assign(quantity=FRESH[name]))
     if all(row.empty for row in rows):
         blank(axis)

@@ -16,6 +16,7 @@ from advdyn.figures import ORDERED
 from advdyn.generation import view
 from advdyn.generation.figures.common import (
     SAMPLES,
+    SHARE,
     Drawn,
     about,
     absent,
@@ -87,8 +88,8 @@ def _end(axis: Axes, seen: View) -> list[pd.DataFrame]:
             axis.text(0.99, 0.97, f"uniform noise: {100 * table['mean'][most]:.0f} % in class {names[most]}",
                       transform=axis.transAxes, ha="right", va="top", fontsize="small", color="0.4")  # fmt: skip
             continue
-        axis.errorbar(at + OFFSET[kind], table["mean"], yerr=bars(table), color=colour(kind), linestyle="none",
-                      marker=MARKERS.get(kind, "o"), markersize=4, elinewidth=0.9)  # fmt: skip
+        axis.errorbar(at + OFFSET[kind], table["mean"], yerr=bars(table, within=SHARE), color=colour(kind),
+                      linestyle="none", marker=MARKERS.get(kind, "o"), markersize=4, elinewidth=0.9)  # fmt: skip
     axis.set_xticks(at, [str(name) for name in names])
     axis.set(
         xlabel="class, by the judge",
@@ -120,9 +121,9 @@ def _over_epochs(figure: Figure, axis: Axes, seen: View) -> list[pd.DataFrame]:
 def _distance(axis: Axes, seen: View) -> list[pd.DataFrame]:
     """Total variation distance of the shares from those of real images, over epochs."""
     own = seen.at(seen.reference, "class_distance")
-    tables = [curve(axis, own, "kept", colour(SAMPLES)).assign(panel="distance", of=SAMPLES)]
+    tables = [curve(axis, own, "kept", colour(SAMPLES), within=SHARE).assign(panel="distance", of=SAMPLES)]
     for source in ("real", "gaussian", "noise"):
-        row = band(axis, seen.of_source(source, "class_distance"), source)
+        row = band(axis, seen.of_source(source, "class_distance"), source, SHARE)
         if row is not None:
             tables.append(pd.DataFrame([row]).assign(panel="distance", of=SOURCES[source]))
     axis.set(xlabel="epoch", title="total variation from the real shares", ylim=(-0.02, 1.02))

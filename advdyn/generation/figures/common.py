@@ -36,6 +36,8 @@ LINES: dict[str, Any] = {
     "noise": (0, (1, 1.2)),
 }
 MARKED: dict[str, Any] = {"marker": "o", "markersize": 3.5, "linewidth": 1.3, "elinewidth": 0.9, "capsize": 0}
+ANYTHING = (-np.inf, np.inf)
+SHARE = (0.0, 1.0)
 ABSENT = "not in this study's grid"
 
 
@@ -142,14 +144,16 @@ def numbers(values: xr.DataArray | np.ndarray) -> dict[str, float]:
     return {"mean": mean, "low": low, "high": high, "n": int(np.isfinite(sample).sum())}
 
 
-def bars(frame: pd.DataFrame, log: bool = False) -> np.ndarray:
+def bars(frame: pd.DataFrame, log: bool = False, within: tuple[float, float] = ANYTHING) -> np.ndarray:
     """Lengths of error bars from the columns mean, low, high (none where there is no interval).
 
-    On a logarithmic axis no bar goes below a tenth of the mean: an interval that reaches 0 would have no end.
+    They are cut at what can be (``within``). On a logarithmic axis no bar goes below a tenth of the mean: an interval
+    that reaches 0 would have no end.
     """
     low = np.maximum(frame["low"], 0.1 * frame["mean"]) if log else frame["low"]
-    low = np.where(frame["low"].isna(), np.nan, low)
-    return np.nan_to_num(np.stack([frame["mean"] - low, frame["high"] - frame["mean"]]).astype(float))
+    low = np.where(frame["low"].isna(), np.nan, np.clip(low, *within))
+    length = np.nan_to_num(np.stack([frame["mean"] - low, frame["high"].clip(*within) - frame["mean"]]).astype(float))
+    return np.maximum(length, 0.0)
 
 
 def over_epochs(values: xr.DataArray, along: str) -> pd.DataFrame:
@@ -162,13 +166,20 @@ def over_epochs(values: xr.DataArray, along: str) -> pd.DataFrame:
 
 
 def curve(
-    axis: Axes, values: xr.DataArray, along: str, colour: Any, log: bool = False, bars_every: bool = True, **line: Any
+    axis: Axes,
+    values: xr.DataArray,
+    along: str,
+    colour: Any,
+    log: bool = False,
+    bars_every: bool = True,
+    within: tuple[float, float] = ANYTHING,
+    **line: Any,
 ) -> pd.DataFrame:
     """The mean over seeds along the epochs with its 95 % t-interval, as bars or as a band; what was drawn."""
     table = over_epochs(values, along)
     if table.empty:
         return table
-    length = bars(table, log)
+    length = bars(table, log, within)
     if bars_every:
         axis.errorbar(table[EPOCH], table["mean"], yerr=length, color=colour, **(MARKED | line))
     else:
@@ -179,14 +190,23 @@ def curve(
     return table
 
 
-def band(axis: Axes, draws: xr.DataArray, source: str) -> dict[str, float] | None:
+def band(
+    axis: Axes, draws: xr.DataArray, source: str, within: tuple[float, float] = ANYTHING
+) -> dict[str, float] | None:
     """A reference as a line across the panel, and a band of its interval over draws; its numbers."""
     if not draws.size:
         return None
     found = numbers(draws)
     axis.axhline(found["mean"], color=colour(source), linestyle=LINES[source], linewidth=1.1, zorder=1)
     if np.isfinite(found["low"]):
-        axis.axhspan(found["low"], found["high"], color=colour(source), alpha=0.15, linewidth=0, zorder=0)
+        axis.axhspan(
+            max(found["low"], within[0]),
+            min(found["high"], within[1]),
+            color=colour(source),
+            alpha=0.15,
+            linewidth=0,
+            zorder=0,
+        )
     return found
 
 

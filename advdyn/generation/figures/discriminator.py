@@ -15,6 +15,7 @@ from advdyn.generation.figures.common import (
     ABSENT,
     MARKED,
     SAMPLES,
+    SHARE,
     Drawn,
     about,
     absent,
@@ -34,6 +35,7 @@ from advdyn.generation.figures.common import (
 )
 from advdyn.generation.view import LOG_4, View
 
+WITHIN: dict[str, tuple[float, float]] = {"accuracy": SHARE, "value": (-np.inf, 0.0)}
 FRESH = {"accuracy": "fresh_accuracy", "value": "fresh_value"}
 LOSSES: dict[str, Any] = {"non-saturating": "-", "minimax": (0, (4, 1.5))}
 
@@ -48,10 +50,11 @@ def discriminator(study: xr.Dataset) -> Drawn:
     axes = figure.subplots(2, 2)
     tables: list[pd.DataFrame] = []
     for axis, (name, fresh) in zip(axes[0], FRESH.items(), strict=True):
-        table = curve(axis, seen.at(cell, name), "epoch", colour("game"), bars_every=False)
+        table = curve(axis, seen.at(cell, name), "epoch", colour("game"), bars_every=False, within=WITHIN[name])
         tables.append(table.assign(panel=name, of="in the game"))
-        tables.append(curve(axis, seen.at(cell, fresh), "kept", colour(SAMPLES)).assign(panel=name, of="fresh"))
-        row = band(axis, seen.of_source("real", fresh), "real")
+        made = curve(axis, seen.at(cell, fresh), "kept", colour(SAMPLES), within=WITHIN[name])
+        tables.append(made.assign(panel=name, of="fresh"))
+        row = band(axis, seen.of_source("real", fresh), "real", WITHIN[name])
         if row is not None:
             tables.append(pd.DataFrame([row]).assign(panel=name, of="fresh, real images"))
         axis.set_xlabel("epoch")
@@ -101,7 +104,9 @@ def _steps(axis: Axes, seen: View) -> list[pd.DataFrame]:
                 rows.append({"d_steps": dict(cell)["d_steps"]} | numbers(end))
         table = pd.DataFrame(rows)
         if not table.empty:
-            axis.errorbar(table["d_steps"], table["mean"], yerr=bars(table), color=colour(kind), **MARKED)
+            axis.errorbar(
+                table["d_steps"], table["mean"], yerr=bars(table, within=WITHIN["value"]), color=colour(kind), **MARKED
+            )
             tables.append(table.assign(panel="d_steps", of=words))
     values = sorted({int(dict(cell)["d_steps"]) for cell in cells})
     if not tables or len(values) < 2:

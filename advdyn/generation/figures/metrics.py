@@ -1,4 +1,4 @@
-"""Every metric of the judge and of the two-sample tests over epochs, with the references as bands."""
+"""The metrics of the judge and of the two-sample tests over epochs, with the references as bands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from matplotlib.axes import Axes
 
 from advdyn.generation import view
 from advdyn.generation.figures.common import (
+    ANYTHING,
     SAMPLES,
+    SHARE,
     Drawn,
     about,
     absent,
@@ -31,8 +33,8 @@ from advdyn.generation.figures.common import (
 from advdyn.generation.view import View
 
 PANELS = {
-    "frechet": "Fréchet distance", "score": "judge score", "confidence": "judge's confidence",
-    "neighbour_accuracy": "nearest neighbours, accuracy", "linear_accuracy": "linear test, accuracy",
+    "frechet": "Fréchet distance", "score": "judge score", "fresh_accuracy": "fresh D, accuracy",
+    "neighbour_accuracy": "neighbour test, accuracy", "linear_accuracy": "linear test, accuracy",
     "nearest": "nearest training image",
 }  # fmt: skip
 PARTS: dict[str, tuple[str, Any, float]] = {"neighbour_real": ("on real images", (0, (4, 1.5)), -1),
@@ -71,9 +73,10 @@ def metrics(study: xr.Dataset) -> Drawn:
 
 def _panel(axis: Axes, seen: View, name: str) -> list[pd.DataFrame]:
     cell, log = seen.reference, name in LOGARITHMIC
+    within = SHARE if name.endswith("accuracy") else ANYTHING
     values = seen.at(cell, name)
-    tables = [curve(axis, values.where(values > 0) if log else values, "kept", colour(SAMPLES), log).assign(
-        metric=name, of=SAMPLES)]  # fmt: skip
+    tables = [curve(axis, values.where(values > 0) if log else values, "kept", colour(SAMPLES), log,
+                    within=within).assign(metric=name, of=SAMPLES)]  # fmt: skip
     if name == "neighbour_accuracy":
         for part, (words, style, side) in PARTS.items():
             found = curve(axis, seen.at(cell, part), "kept", colour(SAMPLES), marker="", linewidth=1, linestyle=style,
@@ -86,7 +89,7 @@ def _panel(axis: Axes, seen: View, name: str) -> list[pd.DataFrame]:
                               color=colour(SAMPLES))  # fmt: skip
     for source in seen.sources:
         draws = seen.of_source(source, name)
-        row = band(axis, draws.where(draws > 0) if log else draws, source)
+        row = band(axis, draws.where(draws > 0) if log else draws, source, within)
         if row is not None:
             tables.append(pd.DataFrame([{"epoch": np.nan} | row]).assign(metric=name, of=source))
     if log and axis.has_data():
