@@ -702,7 +702,7 @@ def _epoch(seen: View, run: int, variable: str, place: int) -> xr.DataArray:
     if "epoch" not in found.dims:
         return found
     there = found.notnull().any("seed").values
-    if not there.any():
+    if not -there.sum() <= place < there.sum():
         return found.isel(seed=slice(0)).sum("epoch")
     found = found.isel(epoch=int(np.flatnonzero(there)[place]), drop=True)
     found = found.isel(seed=~np.isin(found["seed"].values, seen.diverged(run)))

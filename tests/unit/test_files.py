@@ -11,6 +11,7 @@ import xarray as xr
 from advdyn import collect, figures, io, provenance
 from advdyn.atomic import whole
 from advdyn.errors import InputError
+from advdyn.study import run, stale
 
 CODE = [str(Path(io.__file__))]
 POINT = {"a": 0.3, "lanes": [1.0, 2.0], "name": "x"}
@@ -213,3 +214,14 @@ def test_a_file_made_from_other_files_is_refused(tmp_path):
     assert io.read_expected(made, provenance.digest(POINT), code, expected[:1], "make").sizes["lane"] == 2
     with pytest.raises(io.StaleError, match=r"other sources than.*--forcerun make and the rules before it"):
         io.read_expected(made, provenance.digest(POINT), code, expected[1:], "make")
+
+
+def test_a_sandbox_is_no_stale_file_and_what_lies_beside_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    copy = tmp_path / "results/degeneration/sandbox/copy"
+    copy.mkdir(parents=True)
+    for name in (".advdyn-overwritten.json", "images.bin"):
+        (copy / name).write_text("x")
+    (tmp_path / "results/degeneration/old.nc").write_text("x")
+    asked = run.Run("results", "logs", False, {}, {})
+    assert [str(p) for p in stale.stale(asked, set())] == ["results/degeneration/old.nc"]

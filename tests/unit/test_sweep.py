@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import model_validator
 
-from advdyn.study import building, sweep
+from advdyn.study import building, layout, sweep
 from advdyn.study.errors import ConfigError
 from advdyn.study.model import Cost, Step, StudyModel, parameter
 from advdyn.study.reading import Tree, read
@@ -351,3 +351,17 @@ def test_a_step_of_the_whole_study_reads_the_jobs_it_takes():
     assert len(before) == 4  # both blocks
     (one,) = study.before("test", "kind~other/n~1", "seeds~2-3")["train"]
     assert (one.cell, one.block) == ("kind~other/n~1", "seeds~2-3")
+
+
+def test_a_job_of_one_cell_reads_what_was_made_once_for_the_study():
+    class Judged(Merging):
+        steps: ClassVar[Mapping[str, Step]] = {
+            "judge": Step(("times",)),
+            "train": Step(("n", "seeds"), "block"),
+            "test": Step(("times",), "block", after=("train", "judge")),
+        }
+
+    study = building.build(Judged, Tree({"cells": {"n": [1, 2]}, "seeds": {"count": 2, "block": 1}}, {}, "toy.yaml"))
+    before = study.before("test", "n~2", "seeds~1-1")
+    assert [(job.cell, job.block) for job in before["train"]] == [("n~2", "seeds~1-1")]
+    assert [(job.cell, job.block) for job in before["judge"]] == [(layout.WHOLE, "")]
