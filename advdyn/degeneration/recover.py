@@ -272,7 +272,7 @@ def attack(
     best = dict.fromkeys(COMPONENTS, -np.inf)
     chosen = dict.fromkeys(COMPONENTS, NOTHING)
     reached = dict.fromkeys(COMPONENTS, np.nan)
-    for family in decoders:
+    for family in sorted(decoders, key=lambda name: name != "identity"):
         within: dict[str, Gain] = {}
         places = range(len(made[family].settings))
         for place, decoded in zip(places, made[family].decode(validation.outputs, places), strict=True):
@@ -281,7 +281,9 @@ def attack(
                 if place == 0 or gain.ahead > within[criterion].ahead:
                     within[criterion], settings[family, criterion] = gain, place
         for criterion, gain in within.items():
-            if gain.ahead > max(GUARD * gain.error, best[criterion]):
+            # what leaves the outputs as they are is given up only for what is clearly better: untouched data then read 0
+            margin = max(0.0, GUARD * gain.error) if chosen[criterion] == "identity" else 0.0
+            if gain.ahead > max(GUARD * gain.error, best[criterion] + margin):
                 best[criterion], chosen[criterion], reached[criterion] = gain.ahead, family, gain.value
     return Attacker(
         {family: made[family] for family in decoders},

@@ -482,3 +482,26 @@ def test_the_patches_are_scattered_over_the_photograph():
     assert abs(np.corrcoef(first[1:], first[:-1])[0, 1]) < 0.12
     ordered = np.sort(first)
     assert np.corrcoef(ordered[1:], ordered[:-1])[0, 1] > 0.9
+
+
+def test_a_decoder_that_is_hardly_better_does_not_take_the_place_of_the_output_itself(monkeypatch):
+    """Untouched data read 0 whatever luck another family has on the validation pairs."""
+    gains = {"identity": 0.80, "ridge": 0.82}
+    fit, validation = (pairs_of(60, seed) for seed in (0, 1))
+
+    def gain(self, decoded, criterion):
+        own = np.allclose(decoded.image, validation.outputs - fit.originals.mean(0), atol=1e-5)
+        return recover.Gain(gains["identity" if own else "ridge"], 0.0, 0.05)
+
+    monkeypatch.setattr(recover.Truth, "gain", gain)
+    for order in (["identity", "ridge"], ["ridge", "identity"]):
+        found = recover.attack(fit, validation, decoders=order, penalties=[10.0])
+        assert set(found.chosen) == {"identity"}
+    gains["ridge"] = 0.95  # clearly better: three standard errors
+    assert set(recover.attack(fit, validation, decoders=["identity", "ridge"], penalties=[10.0]).chosen) == {"ridge"}
+
+
+def pairs_of(n, seed):
+    """Pairs of images with themselves."""
+    x = np.random.default_rng(seed).random((n, 9), dtype=np.float32)
+    return recover.Pairs(x, x, np.arange(n) % 3)

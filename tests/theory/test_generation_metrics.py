@@ -268,7 +268,7 @@ def test_evaluation_changes_neither_weights_nor_record(images, judge, trained):
     for name, w in weights.items():
         assert w.dtype == names[name].dtype
         np.testing.assert_array_equal(w, names[name])
-    assert set(found.data_vars) == {*evaluation.MEASURES, "nearest_index"}
+    assert set(found.data_vars) == {*evaluation.MEASURES, "nearest_index", "nearest_distance", "nearest_image"}
     for name, (dims, *_) in evaluation.MEASURES.items():
         assert found[name].dims == ("seed", "kept", *dims)
         assert np.isfinite(found[name]).all()
