@@ -281,7 +281,7 @@ def attack(
                 if place == 0 or gain.ahead > within[criterion].ahead:
                     within[criterion], settings[family, criterion] = gain, place
         for criterion, gain in within.items():
-            # what leaves the outputs as they are is given up only for what is clearly better: untouched data then read 0
+            # the outputs as they are give way only to what is clearly better: untouched data then read 0
             margin = max(0.0, GUARD * gain.error) if chosen[criterion] == "identity" else 0.0
             if gain.ahead > max(GUARD * gain.error, best[criterion] + margin):
                 best[criterion], chosen[criterion], reached[criterion] = gain.ahead, family, gain.value
