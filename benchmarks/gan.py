@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from advdyn.gan.game import Game
-from advdyn.gan.networks import Mlps, degenerator_sizes, discriminator_sizes, generator_sizes
+from advdyn.gan.networks import degenerator_sizes, discriminator_sizes, generator_sizes
+from advdyn.perceptrons import Mlps
 
 BATCH, PIXELS, LATENT = 64, 784, 100
 

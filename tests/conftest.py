@@ -9,10 +9,9 @@ from hypothesis import settings
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from advdyn.environment import THREADS  # noqa: E402  (found through the line above)
+from advdyn.environment import ARITHMETIC  # noqa: E402  (found through the line above)
 
-for name in THREADS:
-    os.environ.setdefault(name, "1")
+os.environ.update(ARITHMETIC)
 
 # The same examples in every run, and no limit of time on a busy machine.
 settings.register_profile("fixed", derandomize=True, deadline=None)

@@ -21,9 +21,9 @@ from advdyn.degeneration import export
 from advdyn.degeneration.export import DISCRIMINATOR, FILES, FIT, IMAGES, PREFIX
 from advdyn.degeneration.sandbox import OverwriteError, Sandbox
 from advdyn.errors import InputError
-from advdyn.gan.networks import Mlps
 from advdyn.gan.noise import danoise
 from advdyn.logs import log
+from advdyn.perceptrons import Mlps
 
 __all__ = ["OverwriteError", "Sandbox", "accuracy", "run"]
 

@@ -21,10 +21,12 @@ from advdyn import seeds as streams
 from advdyn.data.load import Images
 from advdyn.errors import InputError
 from advdyn.gan import generator, noise
-from advdyn.gan.game import Deck, Game, History, Loss, batches, examples, play, rows
-from advdyn.gan.networks import Mlps, degenerator_sizes, discriminator_sizes
+from advdyn.gan.game import Game, History, Loss, examples, play
+from advdyn.gan.networks import degenerator_sizes, discriminator_sizes
 from advdyn.gan.noise import Bytes
 from advdyn.logs import Progress, log
+from advdyn.minibatches import Deck, rows
+from advdyn.perceptrons import Mlps
 
 STUDY = "degeneration"
 VALIDATION = 500  # validation pairs at most
@@ -129,7 +131,7 @@ def run(
     sigma
         Size of the noise, u uniform in (-1, 1); a list is a lane axis. A GAN sees no data: its sigma is 0.
     minibatch_feature
-        See ``networks.Mlps``, of the discriminator.
+        See ``perceptrons.Mlps``, of the discriminator.
     criterion
         ``ignored``: no network makes a step (Proposition 2); a degenerator or chain applies its initial one.
     loss, d_steps, learning_rate, beta1
@@ -155,7 +157,7 @@ def run(
         bytes 0, and NaN in the record, from there on.
     weights
         ``player/<name>`` and ``discriminator/<name>`` after the last epoch, (run, ...), runs in C order of (sigma,
-        seed), with the names of ``networks.Mlps``; NaN of runs that diverged.
+        seed), with the names of ``perceptrons.Mlps``; NaN of runs that diverged.
 
     Raises
     ------
@@ -190,7 +192,7 @@ def run(
     weights: list[dict[str, npt.NDArray[Any]]] = []
     progress = Progress(len(runs) * epochs, "passes")
     x = torch.as_tensor(data, dtype=dtype_, device=where)[None]
-    for group in batches(len(runs), where):
+    for group in devices.batches(len(runs), where):
         own = [runs[row] for row in group]
 
         def said(epoch: int, group: Sequence[int] = group) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from advdyn.errors import InputError
-from advdyn.gan.networks import Mlps
+from advdyn.perceptrons import Mlps
 
 Loss = Literal["minimax", "non-saturating"]
 Floats = npt.NDArray[np.float64]
@@ -151,15 +151,6 @@ class History:
         return np.isfinite(self.diverged_epoch)
 
 
-def batches(runs: int, device: torch.device) -> list[list[int]]:
-    """The runs of a job that are played as one batch of tensors: all of them on a GPU, each by itself on the CPU.
-
-    On the CPU a batch is no faster, and a run by itself is the same to the last bit whatever else the job trains. On a
-    GPU a batch takes hardly longer than a run; there a run depends on its batch by rounding, which the game amplifies.
-    """
-    return [[run] for run in range(runs)] if device.type == "cpu" else [list(range(runs))]
-
-
 def examples(x: npt.NDArray[np.floating[Any]], n_train: int, batch: int) -> npt.NDArray[np.floating[Any]]:
     """The first ``n_train`` of the training images ``x``, shape (n, pixel).
 
@@ -217,26 +208,3 @@ def _pass(game: Game, feed: Feed, updates: int, d_steps: int) -> Floats:
         loss, norm = game.deceive(feed.played())
         sums[1], sums[3] = sums[1] + loss, sums[3] + norm
     return torch.stack([torch.as_tensor(s) for s in sums]).double().cpu().numpy() / updates
-
-
-class Deck:
-    """Minibatches of n examples, in a new order for every pass; what is left of an order is not used."""
-
-    def __init__(self, n: int, batch: int, generators: list[np.random.Generator]) -> None:
-        self.n, self.batch, self.generators = n, batch, generators
-        self.at, self.orders = n, np.empty((len(generators), 0), np.int64)
-
-    def __call__(self) -> npt.NDArray[np.int64]:
-        """Rows of the next minibatch, (run, example); each run in the order of its own generator."""
-        if self.at + self.batch > self.n:
-            self.at, self.orders = 0, np.stack([g.permutation(self.n) for g in self.generators])
-        self.at += self.batch
-        return self.orders[:, self.at - self.batch : self.at]
-
-
-def rows(x: Tensor, which: npt.NDArray[np.int64]) -> Tensor:
-    """The rows ``which`` (run, example) of ``x``, which is (1, n, pixel), the same for all runs, or (run, n, pixel)."""
-    index = torch.from_numpy(which).to(x.device)
-    if len(x) == 1:
-        return x[0, index]
-    return x[torch.arange(len(x), device=x.device)[:, None], index]

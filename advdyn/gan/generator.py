@@ -8,8 +8,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from advdyn.gan.game import Deck, Game, History, Loss, play, rows
-from advdyn.gan.networks import Mlps, discriminator_sizes, generator_sizes
+from advdyn.gan.game import Game, History, Loss, play
+from advdyn.gan.networks import discriminator_sizes, generator_sizes
+from advdyn.minibatches import Deck, rows
+from advdyn.perceptrons import Mlps
 
 Latent = Callable[[tuple[int, int]], npt.NDArray[np.float64]]
 

@@ -21,9 +21,9 @@ from advdyn.gan import generator, noise
 from advdyn.gan.fresh import REFERENCES as FRESH
 from advdyn.gan.fresh import fresh
 from advdyn.gan.judge import Judge, of
-from advdyn.gan.networks import Mlps
 from advdyn.generation import metrics
 from advdyn.logs import Progress, log
+from advdyn.perceptrons import Mlps
 
 Floats = npt.NDArray[np.floating[Any]]
 

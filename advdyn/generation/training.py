@@ -12,10 +12,10 @@ from advdyn import devices, io
 from advdyn import seeds as streams
 from advdyn.data.load import Images
 from advdyn.gan import generator
-from advdyn.gan.game import History, Loss, batches, examples
-from advdyn.gan.networks import Mlps
+from advdyn.gan.game import History, Loss, examples
 from advdyn.gan.noise import to_bytes
 from advdyn.logs import Progress, log
+from advdyn.perceptrons import Mlps
 
 STUDY = "generation"
 GOODFELLOW = "Goodfellow et al., arXiv:1406.2661"
@@ -73,7 +73,7 @@ def run(
         from there on.
     weights
         ``generator/<k>/<name>`` of the k-th of ``kept`` and ``discriminator/<name>`` at the end, (seed, ...), with
-        the names of ``networks.Mlps``.
+        the names of ``perceptrons.Mlps``.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def run(
     weights: list[dict[str, npt.NDArray[Any]]] = []
     samples: list[npt.NDArray[np.uint8]] = []
     progress = Progress(len(seeds) * epochs, "passes")
-    for group in batches(len(seeds), where):
+    for group in devices.batches(len(seeds), where):
         own = [seeds[number] for number in group]
         z = [streams.generator(root, STUDY, seed, "evaluation").standard_normal((shown, latent)) for seed in own]
         keeper = _Keeper(kept, np.stack(z), pixels)

@@ -27,7 +27,8 @@ from advdyn.data.load import Images
 from advdyn.degeneration import export, overwrite, sandbox
 from advdyn.degeneration.sandbox import MANIFEST, MARKER, USED, OverwriteError, Sandbox
 from advdyn.errors import InputError
-from advdyn.gan.networks import Mlps, discriminator_sizes
+from advdyn.gan.networks import discriminator_sizes
+from advdyn.perceptrons import Mlps
 
 ROOT = Path(__file__).resolve().parents[2]
 CHANGING = (

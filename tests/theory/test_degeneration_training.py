@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from advdyn import io
+from advdyn import devices, io
 from advdyn import seeds as streams
 from advdyn.data.load import Images
 from advdyn.degeneration import training
 from advdyn.errors import InputError
 from advdyn.gan import game, generator, noise
-from advdyn.gan.networks import Mlps
 from advdyn.generation import training as generation
+from advdyn.perceptrons import Mlps
 
 SIDE = 5
 PIXELS = SIDE**2
@@ -397,7 +397,7 @@ def test_the_runs_of_a_job_as_one_batch_are_those_played_alone_to_rounding(kind,
     """On a GPU all sigmas and seeds of a job are one batch of tensors; here the same batch on the CPU."""
     changed = {"kind": kind, "sigma": [0.1, 0.5], "seeds": [0, 1], "dtype": "float64", "minibatch_feature": True}
     alone = trained(**changed)
-    monkeypatch.setattr(training, "batches", lambda runs, device: [list(range(runs))])
+    monkeypatch.setattr(training.devices, "batches", lambda runs, device: [list(range(runs))])
     record, outputs, weights = trained(**changed)
     for name, values in weights.items():
         np.testing.assert_allclose(values, alone[2][name], rtol=1e-6, atol=1e-9, err_msg=name)
@@ -410,5 +410,5 @@ def test_the_runs_of_a_job_as_one_batch_are_those_played_alone_to_rounding(kind,
 
 
 def test_the_cpu_plays_every_run_alone_and_a_gpu_all_at_once():
-    assert game.batches(3, torch.device("cpu")) == [[0], [1], [2]]
-    assert game.batches(3, torch.device("cuda")) == [[0, 1, 2]]
+    assert devices.batches(3, torch.device("cpu")) == [[0], [1], [2]]
+    assert devices.batches(3, torch.device("cuda")) == [[0, 1, 2]]

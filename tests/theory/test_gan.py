@@ -8,10 +8,12 @@ import torch
 from scipy import stats
 from torch import nn
 
+from advdyn import minibatches
 from advdyn.errors import InputError
 from advdyn.gan import game, generator, networks, noise
-from advdyn.gan.game import Deck, Game, History
-from advdyn.gan.networks import Mlps
+from advdyn.gan.game import Game, History
+from advdyn.minibatches import Deck
+from advdyn.perceptrons import Mlps
 
 RATE = 1e-3  # at which a statistical test would fail by chance, at each of its ends; the seeds are fixed
 DOUBLE = torch.float64
@@ -442,8 +444,8 @@ def test_a_deck_deals_every_example_once_a_pass(n):
 def test_rows_of_shared_and_of_own_data():
     own = torch.arange(24.0).reshape(2, 4, 3)
     which = np.array([[0, 3], [1, 1]])
-    assert torch.equal(game.rows(own, which), torch.stack([own[0, [0, 3]], own[1, [1, 1]]]))
-    assert torch.equal(game.rows(own[:1], which), torch.stack([own[0, [0, 3]], own[0, [1, 1]]]))
+    assert torch.equal(minibatches.rows(own, which), torch.stack([own[0, [0, 3]], own[1, [1, 1]]]))
+    assert torch.equal(minibatches.rows(own[:1], which), torch.stack([own[0, [0, 3]], own[0, [1, 1]]]))
 
 
 def test_histories_join_in_order():

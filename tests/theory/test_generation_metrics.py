@@ -12,8 +12,9 @@ from sklearn.linear_model import RidgeCV
 from advdyn import io
 from advdyn.data.load import Images
 from advdyn.errors import InputError
-from advdyn.gan.networks import Mlps, generator_sizes
+from advdyn.gan.networks import generator_sizes
 from advdyn.generation import evaluation, judging, metrics, references
+from advdyn.perceptrons import Mlps
 
 LOG4 = np.log(4)
 SHAPE = (6, 6)

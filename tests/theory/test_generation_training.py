@@ -9,9 +9,9 @@ from advdyn import io
 from advdyn import seeds as streams
 from advdyn.data.load import Images
 from advdyn.errors import InputError
-from advdyn.gan.networks import Mlps
 from advdyn.gan.noise import to_bytes
 from advdyn.generation import training
+from advdyn.perceptrons import Mlps
 
 SIDE = 5
 SETTINGS = {
@@ -205,7 +205,7 @@ def test_the_seeds_of_a_job_as_one_batch_are_those_played_alone_to_rounding(monk
     """On a GPU all seeds of a job are one batch of tensors; here the same batch on the CPU."""
     changed = {"seeds": [0, 1, 2], "dtype": "float64"}
     record, weights = trained(**changed)
-    monkeypatch.setattr(training, "batches", lambda runs, device: [list(range(runs))])
+    monkeypatch.setattr(training.devices, "batches", lambda runs, device: [list(range(runs))])
     together, batched = trained(**changed)
     for name, values in weights.items():
         np.testing.assert_allclose(batched[name], values, rtol=1e-6, atol=1e-9, err_msg=name)
