@@ -15,6 +15,7 @@ STUDIES = {
     "turing": "advdyn.turing.model",
     "generation": "advdyn.generation.model",
     "degeneration": "advdyn.degeneration.model",
+    "semisupervised": "advdyn.semisupervised.model",
 }
 
 

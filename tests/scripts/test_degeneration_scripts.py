@@ -1,20 +1,17 @@
 """The scripts of the study degeneration, one after the other on stand-ins for Snakemake's object: files in, files out."""
 
-import importlib
-import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 
-from advdyn import claims, io, linear, provenance
+from advdyn import claims, io
 from advdyn.degeneration.collect import SYSTEM
 from advdyn.degeneration.model import Model
+from tests import jobs
+from tests.jobs import CODE, Named, asked, run
 
-CODE = [linear.__file__]
 SETTINGS = Model(
     n_train=64, width=8, d_width=8, latent=4, batch=16, epochs=2, passes=[1, 2], chain_passes=[1, 2], shown=6,
     fit_pairs=64, pairs=[32, 64], heldout=30, decoder_width=4, decoder_epochs=1, fresh_epochs=1, classifier_epochs=2,
@@ -24,56 +21,9 @@ CELLS = [{"kind": "generator", "sigma": [0.0]}, {"kind": "degenerator", "sigma":
          {"kind": "chain", "sigma": [0.5]}]  # fmt: skip
 
 
-def point(step, **values):
-    """The params of a step at these values."""
-    found = {name: getattr(SETTINGS, name) for name in Model.steps[step].reads if name != "seeds"}
-    return found | ({"seeds": [0, 1]} if "seeds" in Model.steps[step].reads else {}) | values
-
-
-class Named(list):
-    """Snakemake's outputs: a list whose items also have names."""
-
-    def __init__(self, **files):
-        super().__init__(files.values())
-        self.__dict__.update(files)
-
-
-class Inputs(SimpleNamespace):
-    """Snakemake's inputs, by attribute and by name."""
-
-    def __getitem__(self, name):
-        return getattr(self, name)
-
-
-def run(script, folder, output, params, **inputs):
-    job = SimpleNamespace(
-        input=Inputs(code=CODE, **inputs),
-        output=output if isinstance(output, Named) else [str(folder / output)],
-        params=SimpleNamespace(point=params),
-        log=[str(folder / "logs" / f"{script}.log")],
-    )
-    importlib.import_module(f"scripts.{script}").main(job)
-    return job.output
-
-
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    """A data set file of 28 x 28 images of three classes in the layout of advdyn.data."""
-    rng = np.random.default_rng(0)
-    n, label = 130, np.arange(130) % 3
-    pattern = rng.integers(40, 220, (3, 784))
-    image = np.clip(pattern[label] + rng.integers(-60, 60, (n, 784)), 0, 255).astype(np.uint8)
-    data = xr.Dataset(
-        {
-            "image": io.variable(("sample", "pixel"), image, "image"),
-            "label": io.variable(("sample",), label, "class"),
-            "split": io.variable(("sample",), np.repeat([0, 1, 2], [70, 20, 40]).astype(np.int8), "split"),
-        },
-        attrs={"image_shape": "28,28"},
-    )
-    path = str(tmp_path_factory.mktemp("data") / "mnist.nc")
-    io.write(data, path, {}, CODE)
-    return path
+    return jobs.images(tmp_path_factory.mktemp("data"), 28, [70, 20, 40])
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +31,11 @@ def chain(images, tmp_path_factory):
     """Every rule of the study once, in three cells."""
     folder = tmp_path_factory.mktemp("degeneration")
     (classifier,) = run(
-        "train_degeneration_classifier", folder, "classifier.nc", point("train_classifier"), data=[images]
+        "train_degeneration_classifier",
+        folder,
+        "classifier.nc",
+        jobs.params(SETTINGS, "train_classifier"),
+        data=[images],
     )
     (urandom,) = run("draw_degeneration", folder, "urandom.nc", {})
     made, outputs, weights = {"train": [], "measure": []}, [], []
@@ -90,19 +44,21 @@ def chain(images, tmp_path_factory):
             record=str(folder / f"{i}.nc"), outputs=str(folder / f"{i}.outputs.nc"),
             weights=str(folder / f"{i}.safetensors"),
         )  # fmt: skip
-        run("train_degeneration", folder, out, point("train", **cell), data=[images])
+        run("train_degeneration", folder, out, jobs.params(SETTINGS, "train", **cell), data=[images])
         given = {"data": [images], "record": out.record, "outputs": out.outputs}
         made["train"].append(out.record)
-        made["measure"] += run("measure_degeneration", folder, f"measure-{i}.nc", point("measure"), **given)
+        made["measure"] += run(
+            "measure_degeneration", folder, f"measure-{i}.nc", jobs.params(SETTINGS, "measure"), **given
+        )
         outputs.append(out.outputs)
         weights.append(out.weights)
     made["measure_references"] = run(
-        "measure_degeneration_references", folder, "references.nc", point("measure_references"), data=[images],
+        "measure_degeneration_references", folder, "references.nc", jobs.params(SETTINGS, "measure_references"), data=[images],
         urandom=urandom, classifier=classifier,
     )  # fmt: skip
     made["train_classifier"] = [classifier]
-    made["linearise"] = run("linearise_degeneration", folder, "saddle.nc", point("linearise"))
-    made["train_line"] = run("train_degeneration_line", folder, "line.nc", point("train_line"))
+    made["linearise"] = run("linearise_degeneration", folder, "saddle.nc", jobs.params(SETTINGS, "linearise"))
+    made["train_line"] = run("train_degeneration_line", folder, "line.nc", jobs.params(SETTINGS, "train_line"))
     source = Named(
         images=str(folder / "results/degeneration/source/images.bin"),
         discriminator=str(folder / "results/degeneration/source/discriminator.bin"),
@@ -110,28 +66,17 @@ def chain(images, tmp_path_factory):
     )
     Path(source.images).parent.mkdir(parents=True)
     both = {"data": [images], "record": made["train"][1:], "weights": weights[1:], "outputs": outputs[1:]}
-    run("export_degeneration", folder, source, point("export"), **both)
+    run("export_degeneration", folder, source, jobs.params(SETTINGS, "export"), **both)
     made["overwrite"] = run(
-        "overwrite_degeneration", folder, "results/degeneration/overwrite.nc", point("overwrite"),
+        "overwrite_degeneration", folder, "results/degeneration/overwrite.nc", jobs.params(SETTINGS, "overwrite"),
         record=made["train"][1:], outputs=outputs[1:], weights=weights[1:], source=[source.images, source.discriminator],
         export=source.record,
     )  # fmt: skip
     made["illustrate"] = run(
-        "illustrate_degeneration", folder, "pictures.nc", point("illustrate"), data=[images], record=made["train"][:2],
+        "illustrate_degeneration", folder, "pictures.nc", jobs.params(SETTINGS, "illustrate"), data=[images], record=made["train"][:2],
         outputs=outputs[:2], classifier=classifier,
     )  # fmt: skip
     return folder, made
-
-
-def asked(files, cells):
-    made = [io.read(file).attrs for file in files]
-    return {
-        "rule": "make",
-        "code": provenance.code_digest(CODE),
-        "cells": cells,
-        "digests": [provenance.digest(io.point_of(io.read(file))) for file in files],
-        "sources": [json.loads(attrs["sources"]) for attrs in made],
-    }
 
 
 @pytest.fixture(scope="module")
@@ -209,5 +154,5 @@ def test_bytes_of_the_operating_system_that_were_altered_are_refused(chain, imag
     io.write(drawn, broken, {}, CODE)
     given = {"data": [images], "urandom": broken, "classifier": str(folder / "classifier.nc")}
     with pytest.raises(SystemExit):
-        run("measure_degeneration_references", folder, "no.nc", point("measure_references"), **given)
+        run("measure_degeneration_references", folder, "no.nc", jobs.params(SETTINGS, "measure_references"), **given)
     assert not (folder / "no.nc").exists()

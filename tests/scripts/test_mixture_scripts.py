@@ -13,6 +13,7 @@ from advdyn.degeneration.model import FIGURES as DEGENERATION_FIGURES
 from advdyn.generation.model import FIGURES as GENERATION_FIGURES
 from advdyn.mixture.model import Model
 from advdyn.robustness.model import FIGURES
+from advdyn.semisupervised.model import FIGURES as SEMISUPERVISED_FIGURES
 from advdyn.turing.model import FIGURES as TURING_FIGURES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -191,4 +192,5 @@ def test_every_script_is_called_by_a_test_here():
     plots |= {f"plot_turing_{kind}" for kind in TURING_FIGURES}  # test_turing_figures
     plots |= {f"plot_generation_{kind}" for kind in GENERATION_FIGURES}  # test_generation_figures
     plots |= {f"plot_degeneration_{kind}" for kind in DEGENERATION_FIGURES}  # test_degeneration_figures
+    plots |= {f"plot_semisupervised_{kind}" for kind in SEMISUPERVISED_FIGURES}  # test_semisupervised_figures
     assert {s for s in scripts - plots if f'"{s}"' not in tested} == set()

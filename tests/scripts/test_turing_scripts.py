@@ -1,19 +1,17 @@
 """The scripts of the study turing, one after the other on stand-ins for Snakemake's object: files in, files out."""
 
-import importlib
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 
-from advdyn import claims, io, linear, provenance
+from advdyn import claims, io
 from advdyn.turing.collect import SYSTEM
 from advdyn.turing.model import Model
+from tests import jobs
+from tests.jobs import Named, asked, run
 
-CODE = [linear.__file__]
 SETTINGS = Model(
     n=12, width=10, duration=1.0, times=[0.0, 0.2, 0.5, 0.8, 1.0], critic_width=6, filters=3, embedding_seeds=1,
     embedded_neurons=8, device="cpu",
@@ -22,56 +20,9 @@ CELLS = [{"net": "theory", "control": "none"}, {"net": "full", "control": "none"
          {"net": "theory", "control": "permuted-pixels"}]  # fmt: skip
 
 
-def point(step, **values):
-    """The params of a step at these values."""
-    found = {name: getattr(SETTINGS, name) for name in Model.steps[step].reads if name != "seeds"}
-    return found | ({"seeds": [0, 1]} if "seeds" in Model.steps[step].reads else {}) | values
-
-
-class Named(list):
-    """Snakemake's outputs: a list whose items also have names."""
-
-    def __init__(self, **files):
-        super().__init__(files.values())
-        self.__dict__.update(files)
-
-
-class Inputs(SimpleNamespace):
-    """Snakemake's inputs, by attribute and by name."""
-
-    def __getitem__(self, name):
-        return getattr(self, name)
-
-
-def run(script, folder, output, params, **inputs):
-    job = SimpleNamespace(
-        input=Inputs(code=CODE, **inputs),
-        output=output if isinstance(output, Named) else [str(folder / output)],
-        params=SimpleNamespace(point=params),
-        log=[str(folder / "logs" / f"{script}.log")],
-    )
-    importlib.import_module(f"scripts.{script}").main(job)
-    return job.output
-
-
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    """A data set file of 5 x 5 images of three classes in the layout of advdyn.data."""
-    rng = np.random.default_rng(0)
-    n, label = 40, np.arange(40) % 3
-    pattern = rng.integers(40, 220, (3, 25))
-    image = np.clip(pattern[label] + rng.integers(-60, 60, (n, 25)), 0, 255).astype(np.uint8)
-    data = xr.Dataset(
-        {
-            "image": io.variable(("sample", "pixel"), image, "image"),
-            "label": io.variable(("sample",), label, "class"),
-            "split": io.variable(("sample",), np.repeat([0, 1, 2], [20, 10, 10]).astype(np.int8), "split"),
-        },
-        attrs={"image_shape": "5,5"},
-    )
-    path = str(tmp_path_factory.mktemp("data") / "mnist.nc")
-    io.write(data, path, {}, CODE)
-    return path
+    return jobs.images(tmp_path_factory.mktemp("data"), 5, [20, 10, 10])
 
 
 @pytest.fixture(scope="module")
@@ -82,28 +33,25 @@ def chain(images, tmp_path_factory):
     weights = []
     for i, cell in enumerate(CELLS):
         out = Named(record=str(folder / f"{i}.nc"), weights=str(folder / f"{i}.safetensors"))
-        run("train_turing", folder, out, point("train", adversary=["without", "with"], **cell), data=[images])
+        run(
+            "train_turing",
+            folder,
+            out,
+            jobs.params(SETTINGS, "train", adversary=["without", "with"], **cell),
+            data=[images],
+        )
         given = {"data": [images], "record": out.record, "weights": out.weights}
         made["train"].append(out.record)
-        made["bound"] += run("bound_turing", folder, f"bound-{i}.nc", point("bound"), **given)
-        made["diagnose"] += run("diagnose_turing", folder, f"diagnose-{i}.nc", point("diagnose"), **given)
+        made["bound"] += run("bound_turing", folder, f"bound-{i}.nc", jobs.params(SETTINGS, "bound"), **given)
+        made["diagnose"] += run(
+            "diagnose_turing", folder, f"diagnose-{i}.nc", jobs.params(SETTINGS, "diagnose"), **given
+        )
         weights.append(out.weights)
     pictures = run(
-        "illustrate_turing", folder, "pictures.nc", point("illustrate"), data=[images], record=made["train"],
+        "illustrate_turing", folder, "pictures.nc", jobs.params(SETTINGS, "illustrate"), data=[images], record=made["train"],
         weights=weights,
     )  # fmt: skip
     return folder, made | {"illustrate": pictures}
-
-
-def asked(files, cells):
-    made = [io.read(file).attrs for file in files]
-    return {
-        "rule": "make",
-        "code": provenance.code_digest(CODE),
-        "cells": cells,
-        "digests": [provenance.digest(io.point_of(io.read(file))) for file in files],
-        "sources": [json.loads(attrs["sources"]) for attrs in made],
-    }
 
 
 @pytest.fixture(scope="module")
@@ -154,5 +102,5 @@ def test_weights_of_another_training_are_refused(chain, images):
     folder, made = chain
     given = {"data": [images], "record": made["train"][0], "weights": str(folder / "1.safetensors")}
     with pytest.raises(SystemExit):
-        run("diagnose_turing", folder, "no.nc", point("diagnose"), **given)
+        run("diagnose_turing", folder, "no.nc", jobs.params(SETTINGS, "diagnose"), **given)
     assert not (folder / "no.nc").exists()

@@ -9,7 +9,7 @@ from advdyn.study import ledger, plan, run
 from advdyn.study.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
-STUDIES = {"mixture", "logistic", "robustness", "turing", "generation", "degeneration"}
+STUDIES = {"mixture", "logistic", "robustness", "turing", "generation", "degeneration", "semisupervised"}
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_an_override_names_the_study_and_its_keys(checkout):
     found = run.load(
         over(
             checkout,
-            "studies:\n  mixture:\n    lanes: {prior: null}\n    settings: {prior: 0.6}\n  logistic: null\n  robustness: null\n  turing: null\n  generation: null\n  degeneration: null\n",
+            "studies:\n  mixture:\n    lanes: {prior: null}\n    settings: {prior: 0.6}\n  logistic: null\n  robustness: null\n  turing: null\n  generation: null\n  degeneration: null\n  semisupervised: null\n",
         )
     )
     assert list(found.studies) == ["mixture"]
@@ -48,7 +48,7 @@ def test_an_override_names_the_study_and_its_keys(checkout):
     ("text", "where", "says"),
     [
         ("studies: {mixtur: {}}", "over.yaml:1", "studies: found 'mixtur', allowed: one of mixture, logistic"),
-        ("studies: {mixture: null, logistic: null, robustness: null, turing: null, generation: null, degeneration: null}", "over.yaml:1", "at least one of mixture, logistic"),
+        ("studies: {mixture: null, logistic: null, robustness: null, turing: null, generation: null, degeneration: null, semisupervised: null}", "over.yaml:1", "at least one of mixture, logistic"),
         ("result: x", "over.yaml:1", "result: found an unknown key, allowed: results, partial, studies, data"),
         ("results: ''", "over.yaml:1", "results: found '', allowed: a folder of its own"),
         ("results: .", "over.yaml:1", "results: found '.', allowed: a folder of its own"),
@@ -106,6 +106,7 @@ def test_a_number_given_on_the_command_line_is_a_number(checkout):
             "turing": "null",
             "generation": "null",
             "degeneration": "null",
+            "semisupervised": "null",
         }
     }
     found = run.load(given=given)
@@ -146,7 +147,8 @@ LEDGER = "study,claim,conditions\n"
 
 def test_the_kept_ledger_takes_the_rows_of_a_run_and_keeps_those_of_other_studies(checkout):
     files = over(
-        checkout, "studies: {logistic: null, robustness: null, turing: null, generation: null, degeneration: null}\n"
+        checkout,
+        "studies: {logistic: null, robustness: null, turing: null, generation: null, degeneration: null, semisupervised: null}\n",
     )
     kept = checkout / "kept.csv"
     kept.write_text(LEDGER + "mixture,old,a\nlogistic,there,b\n")
@@ -166,7 +168,8 @@ def test_the_kept_ledger_takes_the_rows_of_a_run_and_keeps_those_of_other_studie
 )
 def test_the_ledger_of_an_unfinished_run_is_not_kept(checkout, rows, says):
     files = over(
-        checkout, "studies: {logistic: null, robustness: null, turing: null, generation: null, degeneration: null}\n"
+        checkout,
+        "studies: {logistic: null, robustness: null, turing: null, generation: null, degeneration: null, semisupervised: null}\n",
     )
     (checkout / "results").mkdir()
     if rows is not None:

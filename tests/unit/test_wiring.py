@@ -67,6 +67,11 @@ FUNCTIONS = {
     "illustrate_degeneration": (
         "advdyn.degeneration.illustrate", "run advdyn.degeneration.chosen:run", ("outputs", "classifier", "images")
     ),
+    "train_semisupervised": ("advdyn.semisupervised.training", "run", ("images",)),
+    "evaluate_semisupervised": ("advdyn.semisupervised.evaluation", "run", ("record", "weights", "images")),
+    "measure_semisupervised_distances": ("advdyn.semisupervised.distances", "run", ("images",)),
+    "train_semisupervised_moons": ("advdyn.semisupervised.moons", "run", ()),
+    "plant_semisupervised": ("advdyn.semisupervised.plant", "run", ("images",)),
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from conftest import ROOT, copy_checkout, tiny_checkout
 from advdyn.study import run
 
 pytestmark = pytest.mark.workflow
-STUDIES = ("mixture", "logistic", "robustness", "turing", "generation", "degeneration")
+STUDIES = ("mixture", "logistic", "robustness", "turing", "generation", "degeneration", "semisupervised")
 
 
 def command(checkout, *arguments):

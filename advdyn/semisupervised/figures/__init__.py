@@ -1,0 +1,1 @@
+"""Figures of the study `semisupervised`, one module each."""

@@ -1,0 +1,153 @@
+"""The parameters and steps of the study `semisupervised`."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from advdyn.study.model import Cost, Step, StudyModel, parameter
+
+SYSTEM = (
+    "training", "n_labels", "n_pool", "eps", "power_iterations", "xi", "alpha", "width", "batch_normalisation",
+    "learning_rate", "decay", "batch_labelled", "batch_pool", "updates", "checkpoints",
+)  # fmt: skip
+PROBED = ("n_validation", "probe_eps", "probe_images", "probe_iterations")
+MOONS = (
+    "moons_labels", "moons_pool", "moons_noise", "moons_eps", "moons_width", "moons_updates", "moons_seeds",
+)  # fmt: skip
+RUNNING = ("root", "device", "dtype")
+FIGURE = Cost(5.0, 450.0, 2.0)
+FIGURES = ("labels", "eps", "iterations", "smoothness", "learning", "pseudo_labels", "distances", "moons")
+XI = {"float32": (1e-3, 0.1), "float64": (1e-6, 0.1)}  # usable: below it rounding, above it no derivative
+
+
+def training_cost(point: Mapping[str, Any]) -> Cost:
+    """Passes through the network, calibrated at 784-256-256-10: 2 ms supervised, 6 ms with a direction, a core."""
+    passes = point["batch_labelled"] * 3.0
+    if point["training"] == "adversarial":
+        passes += point["batch_labelled"] * 6.0
+    elif point["training"] != "supervised":
+        steps = {"random": 0, "pseudo-label": 1}.get(point["training"], point["power_iterations"])
+        passes += point["batch_pool"] * (4.0 + 2.0 * steps)
+    weights = 784 * point["width"] + point["width"] ** 2
+    one = 1.5e-3 + passes * weights * 2 / 6e10
+    runs = len(point["seeds"])
+    seen = point["checkpoints"] * (point["n_pool"] + 10000) * weights * 2 / 6e10
+    memory = 500.0 + (point["n_pool"] + 10000) * 784 * 4e-6 * 2 + 40e-6 * weights * runs
+    return Cost(4 + (point["updates"] * one + seen) * runs, memory, 1.0 + 5e-6 * weights * runs)
+
+
+def evaluation_cost(point: Mapping[str, Any]) -> Cost:
+    """Probabilities of all images and perturbations of some, for the seeds of a block (five at 256 neurons)."""
+    return Cost(6 + 0.02 * point["probe_images"], 900.0)
+
+
+def moons_cost(point: Mapping[str, Any]) -> Cost:
+    """All runs as one batch of small tensors for each method."""
+    return Cost(5 + point["moons_updates"] * 1e-2 * len(point["moons_noise"]) * point["moons_seeds"] / 5, 500.0)
+
+
+class Model(StudyModel):
+    """Virtual adversarial training with a few labels (Miyato et al.; Srihari), beside its controls."""
+
+    name: ClassVar[str] = "semisupervised"
+    data_sources: ClassVar[tuple[str, ...]] = ("bundled", "directory", "download", "npz")
+    steps: ClassVar[Mapping[str, Step]] = {
+        "train": Step((*SYSTEM, *RUNNING, "seeds"), "block", training_cost, gpu=lambda _: True),
+        "evaluate": Step(
+            (*PROBED, *RUNNING), "block", evaluation_cost, after=("train",), gpu=lambda _: True,
+        ),
+        "measure_distances": Step(
+            ("n_pool",), "cell", lambda p: Cost(4 + 60 * (p["n_pool"] / 1e4) ** 2, 600.0),
+        ),
+        "train_moons": Step((*MOONS, "xi", "alpha", "root"), cost=moons_cost),
+        "plant": Step(
+            ("n_labels", "n_pool", "eps", "xi", "alpha", "width", "planted_updates", *RUNNING),
+            cost=lambda p: Cost(5 + 5 * 0.01 * p["planted_updates"], 700.0), gpu=lambda _: True,
+        ),
+        "collect": Step(cost=lambda _: Cost(4.0, 600.0, 10.0)),
+        "assess": Step(cost=lambda _: Cost(4.0, 500.0)),
+        **{f"plot_{kind}": Step(cost=lambda _: FIGURE) for kind in FIGURES},
+    }  # fmt: skip
+
+    dataset: str = parameter("mnist", "data set, by its name in the configuration", sweep=False)
+    training: Literal["supervised", "adversarial", "random", "pseudo-label", "virtual"] = parameter(
+        "virtual", "training: labelled images only (supervised; adversarial, with FGM examples of them), or also "
+        "unlabelled ones, smoothed along random, pseudo-label or virtual adversarial directions"
+    )  # fmt: skip
+    n_labels: int = parameter(100, "labelled images, of every class as many, drawn anew for each seed", ge=2)
+    n_pool: int = parameter(
+        3500, "images of the pool, labelled ones included: the first so many of the training split", ge=2
+    )
+    eps: float = parameter(1.0, "l2 length of the perturbation r", "pixel range", gt=0)
+    power_iterations: int = parameter(1, "power iterations K for the virtual adversarial direction", ge=1)
+    xi: float = parameter(
+        1e-2, "length at which the power iteration takes its gradient: .001 to .1 in float32, from 1e-6 in float64",
+        "pixel range", sweep=False, gt=0,
+    )  # fmt: skip
+    alpha: float = parameter(1.0, "weight of the smoothness term", gt=0)
+    width: int = parameter(256, "neurons of each of the two hidden layers (ReLU)", ge=2)
+    batch_normalisation: bool = parameter(False, "whether the hidden layers are batch-normalised")
+    learning_rate: float = parameter(1e-3, "learning rate of Adam", gt=0)
+    decay: Literal["linear", "exponential"] = parameter(
+        "linear", "of the learning rate: to 0 over the last 40 % of the updates, or by .9 every 500 updates"
+    )
+    batch_labelled: int = parameter(64, "labelled images of one update (all of them, if there are fewer)", ge=1)
+    batch_pool: int = parameter(128, "images of the pool of one update", ge=1)
+    updates: int = parameter(1500, "updates, the same for every method", ge=1)
+    checkpoints: int = parameter(10, "times, evenly spaced, at which predictions are kept", sweep=False, ge=1)
+    n_validation: int = parameter(
+        500, "validation images, the first so many, whose labels choose eps (and nothing else)", sweep=False, ge=10
+    )
+    probe_eps: list[float] = parameter(
+        [0.1, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0], "lengths of r at which the trained network's smoothness is measured",
+        "pixel range", sweep=False, min_length=1,
+    )  # fmt: skip
+    probe_images: int = parameter(300, "images of each kind that smoothness is measured on", sweep=False, ge=2)
+    probe_iterations: list[int] = parameter(
+        [1, 2, 4, 8], "power iterations whose directions are compared with the converged one; smoothness is measured "
+        "along that of the last", sweep=False, min_length=1,
+    )  # fmt: skip
+    moons_labels: int = parameter(8, "labelled points of the two moons", sweep=False, ge=2)
+    moons_pool: int = parameter(500, "points of the two moons, labelled ones included", sweep=False, ge=10)
+    moons_noise: list[float] = parameter(
+        [0.05, 0.4], "standard deviation of the noise around the moons, of unit radius: apart, and overlapping",
+        "radius", sweep=False, min_length=2,
+    )  # fmt: skip
+    moons_eps: float = parameter(0.12, "length of r on the two moons", "radius", sweep=False, gt=0)
+    moons_width: int = parameter(64, "neurons of each hidden layer on the two moons", sweep=False, ge=2)
+    moons_updates: int = parameter(500, "updates on the two moons", sweep=False, ge=1)
+    moons_seeds: int = parameter(5, "seeds on the two moons, all one batch of tensors", sweep=False, ge=2)
+    planted_updates: int = parameter(
+        60, "updates of the trainings whose pool labels, test labels or test images are false", sweep=False, ge=1
+    )
+    dtype: Literal["float32", "float64"] = parameter("float32", "precision of training", sweep=False)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.n_labels > self.n_pool:
+            raise ValueError(f"n_labels: found {self.n_labels}, allowed: at most n_pool, {self.n_pool}")
+        low, high = XI[self.dtype]
+        if not low <= self.xi <= high:
+            raise ValueError(
+                f"xi: found {self.xi:g}, allowed in {self.dtype}: {low:g} to {high:g} (below, rounding takes the place "
+                "of the gradient; above, it is no derivative)"
+            )
+        for name in ("probe_eps", "probe_iterations", "moons_noise"):
+            values = getattr(self, name)
+            if values[0] <= 0 or any(b <= a for a, b in pairwise(values)):
+                raise ValueError(f"{name}: found {values}, allowed: increasing numbers > 0")
+        if self.checkpoints > self.updates:
+            raise ValueError(f"checkpoints: found {self.checkpoints}, allowed: at most updates, {self.updates}")
+        if self.moons_labels > self.moons_pool:
+            raise ValueError(f"moons_labels: found {self.moons_labels}, allowed: at most moons_pool, {self.moons_pool}")
+        return self
+
+    def same_as(self) -> dict[str, Any]:
+        """A method that has no direction, or none that is iterated, is one point whatever these are."""
+        fixed = {
+            "supervised": ("eps", "power_iterations", "alpha"),
+            "virtual": (),
+        }.get(self.training, ("power_iterations",))
+        return {name: type(self).model_fields[name].default for name in fixed}
