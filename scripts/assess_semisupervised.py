@@ -1,9 +1,8 @@
 """Rule assess_semisupervised: the claims on unlabelled images, gates of the method, and their controls."""
 
-from advdyn.semisupervised.claims import CLAIMS, context
-
 from advdyn import io, job
 from advdyn.claims import assess
+from advdyn.semisupervised.claims import CLAIMS, context
 
 
 def main(snakemake):
