@@ -30,6 +30,8 @@ class Mlps(nn.Module):
         Number of networks.
     batch_normalisation
         Of the hidden layers, before the activation, as ``torch.nn.BatchNorm1d`` of each run.
+    normalised_outputs
+        Whether the last layer is batch-normalised too.
     minibatch_feature
         Whether the standard deviation over the batch of each neuron of the last hidden layer, averaged over the
         neurons, is one more input of the last layer (Karras et al., arXiv:1710.10196).
@@ -40,8 +42,8 @@ class Mlps(nn.Module):
 
     Notes
     -----
-    Layer l has the parameters ``w<l>`` (run, input, output) and ``b<l>`` (run, output); with batch normalisation hidden
-    layers also ``scale<l>``, ``shift<l>`` and the buffers ``mean<l>``, ``variance<l>``, all (run, output). They are
+    Layer l has the parameters ``w<l>`` (run, input, output) and ``b<l>`` (run, output); where it is batch-normalised
+    also ``scale<l>``, ``shift<l>`` and the buffers ``mean<l>``, ``variance<l>``, all (run, output). They are
     0 (scale and variance 1) until ``initialise`` or ``restore``.
     """
 
@@ -51,20 +53,22 @@ class Mlps(nn.Module):
         runs: int,
         *,
         batch_normalisation: bool = False,
+        normalised_outputs: bool = False,
         minibatch_feature: bool = False,
         slope: float = SLOPE,
         dtype: torch.dtype,
     ) -> None:
         super().__init__()
         self.sizes, self.runs, self.slope = tuple(sizes), runs, slope
-        self.tracked = True
+        self.tracked, self.momentum = True, MOMENTUM
         self.batch_normalisation, self.minibatch_feature = batch_normalisation, minibatch_feature
+        self.normalised_outputs = normalised_outputs
         self.last = len(sizes) - 2
         for layer, (inputs, outputs) in enumerate(pairwise(sizes)):
             more = int(minibatch_feature and layer == self.last)
             self.register_parameter(f"w{layer}", nn.Parameter(torch.zeros(runs, inputs + more, outputs, dtype=dtype)))
             self.register_parameter(f"b{layer}", nn.Parameter(torch.zeros(runs, outputs, dtype=dtype)))
-            if batch_normalisation and layer < self.last:
+            if self._normalises(layer):
                 self.register_parameter(f"scale{layer}", nn.Parameter(torch.ones(runs, outputs, dtype=dtype)))
                 self.register_parameter(f"shift{layer}", nn.Parameter(torch.zeros(runs, outputs, dtype=dtype)))
                 self.register_buffer(f"mean{layer}", torch.zeros(runs, outputs, dtype=dtype))
@@ -102,7 +106,19 @@ class Mlps(nn.Module):
             x = functional.leaky_relu(x, self.slope, inplace=True)
         if self.minibatch_feature:
             x = torch.cat((x, _spread(x, parts)), 2)
-        return torch.baddbmm(getattr(self, f"b{self.last}")[:, None], x, getattr(self, f"w{self.last}"))
+        x = torch.baddbmm(getattr(self, f"b{self.last}")[:, None], x, getattr(self, f"w{self.last}"))
+        return self._normalised(self.last, x) if self.normalised_outputs else x
+
+    def _normalises(self, layer: int) -> bool:
+        return self.normalised_outputs if layer == self.last else self.batch_normalisation
+
+    @torch.no_grad()
+    def adopt(self, x: Tensor) -> None:
+        """Take as running statistics those of the examples ``x`` (1 or run, example, input), all as one batch."""
+        before, self.momentum = self.training, 1.0
+        self.train()(x.expand(self.runs, -1, -1))
+        self.momentum = MOMENTUM
+        self.train(before)
 
     def _normalised(self, layer: int, x: Tensor) -> Tensor:
         """Batch normalisation run by run: the neurons of all runs are the features of one torch layer."""
@@ -113,7 +129,7 @@ class Mlps(nn.Module):
         keep = self.tracked or not self.training
         flat = functional.batch_norm(
             x.transpose(0, 1).reshape(examples, runs * neurons),
-            mean if keep else None, variance if keep else None, scale, shift, self.training, MOMENTUM,
+            mean if keep else None, variance if keep else None, scale, shift, self.training, self.momentum,
         )  # fmt: skip
         return flat.view(examples, runs, neurons).transpose(0, 1)
 
@@ -146,7 +162,8 @@ class Mlps(nn.Module):
         made = cls(
             sizes,
             len(weights[0]),
-            batch_normalisation=f"{prefix}scale0" in arrays,
+            batch_normalisation=len(weights) > 1 and f"{prefix}scale0" in arrays,
+            normalised_outputs=f"{prefix}scale{len(weights) - 1}" in arrays,
             minibatch_feature=weights[-1].shape[1] > sizes[-2],
             slope=slope,
             dtype=torch.from_numpy(np.array(weights[0][:0])).dtype,

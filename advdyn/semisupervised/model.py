@@ -88,7 +88,7 @@ class Model(StudyModel):
     )  # fmt: skip
     alpha: float = parameter(1.0, "weight of the smoothness term", gt=0)
     width: int = parameter(256, "neurons of each of the two hidden layers (ReLU)", ge=2)
-    batch_normalisation: bool = parameter(False, "whether the hidden layers are batch-normalised")
+    batch_normalisation: bool = parameter(False, "whether all layers are batch-normalised, that of the logits too")
     learning_rate: float = parameter(1e-3, "learning rate of Adam", gt=0)
     decay: Literal["linear", "exponential"] = parameter(
         "linear", "of the learning rate: to 0 over the last 40 % of the updates, or by .9 every 500 updates"

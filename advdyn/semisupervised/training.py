@@ -228,7 +228,8 @@ def train(
     runs, n_labels = y.shape
     network = Mlps(
         (x.shape[2], settings.width, settings.width, classes), runs,
-        batch_normalisation=settings.batch_normalisation, slope=0.0, dtype=x.dtype,
+        batch_normalisation=settings.batch_normalisation, normalised_outputs=settings.batch_normalisation, slope=0.0,
+        dtype=x.dtype,
     ).initialise([streams.initial for streams in own]).to(x.device)  # fmt: skip
     adam = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, fused=True)
     of_labelled = Deck(n_labels, min(settings.batch_labelled, n_labels), [s.labelled for s in own])
@@ -263,6 +264,8 @@ def train(
             for name, values in zip(("loss_labelled", "loss_smooth"), losses, strict=True):
                 kept[name][:, k] = np.where(np.isfinite(lost), np.nan, values)
             sums, since = torch.zeros_like(sums), 0
+            if settings.batch_normalisation and settings.training not in ("supervised", "adversarial"):
+                network.adopt(pool)  # those of the labelled examples alone are of a batch that the network knows
             at_checkpoint(k, network.eval())
             network.train()
         note(update + 1)

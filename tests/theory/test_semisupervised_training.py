@@ -440,7 +440,8 @@ def reference(method, chosen, seed, settings, *, tracked=False):
     for layer in layers[:-1]:
         normalisation = [nn.BatchNorm1d(settings.width, dtype=DOUBLE)] if settings.batch_normalisation else []
         parts += [layer, *normalisation, nn.ReLU()]
-    network = nn.Sequential(*parts, layers[-1])
+    last = [nn.BatchNorm1d(CLASSES, dtype=DOUBLE)] if settings.batch_normalisation else []
+    network = nn.Sequential(*parts, layers[-1], *last)
     adam = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     pool = torch.as_tensor(IMAGES.x_train[: SETTINGS["n_pool"]]).double()
     x, y = pool[chosen], torch.as_tensor(IMAGES.y_train[chosen])
@@ -492,6 +493,9 @@ def reference(method, chosen, seed, settings, *, tracked=False):
         adam.zero_grad()
         loss.backward()
         adam.step()
+    if method not in ("supervised", "adversarial") and not tracked:
+        momentum(1.0)
+        network(pool)
     found = {}
     for layer, part in enumerate(layers):
         found |= {f"network/w{layer}": part.weight.T, f"network/b{layer}": part.bias}
@@ -508,18 +512,22 @@ def far(one, other):
 @pytest.mark.parametrize("normalised", [False, True], ids=["plain", "normalised"])
 @pytest.mark.parametrize("method", METHODS)
 def test_trainings_are_those_of_plain_torch(method, normalised):
-    """Same weights, minibatches and directions; running statistics are of the passes of labelled images alone."""
+    """Same weights, minibatches and directions; statistics are of the pool, or of labelled passes where there is none."""
     changed = {
         "training": method, "batch_normalisation": normalised, "dtype": "float64", "seeds": [3], "alpha": 0.7,
         "power_iterations": 2,
     }  # fmt: skip
     _, found = trained(**changed)
     (chosen,) = found["labelled"]
-    assert far({k: v[0] for k, v in final(found).items()}, reference(method, chosen, 3, plan(**changed))) < 1e-8
-    assert len(final(found)) == (14 if normalised else 6)
+    assert far({k: v[0] for k, v in final(found).items()}, reference(method, chosen, 3, plan(**changed))) < (
+        1e-6
+        if normalised
+        else 1e-8  # biases before a normalisation have gradients of rounding only, which Adam scales up
+    )
+    assert len(final(found)) == (18 if normalised else 6)
 
 
-def test_statistics_kept_of_the_pool_also_would_be_others():
+def test_statistics_kept_of_every_pass_would_be_others():
     """The control of the test above."""
     changed = {"batch_normalisation": True, "dtype": "float64"}
     _, found = trained(**changed)
