@@ -32,4 +32,6 @@ def batches(runs: int, device: torch.device) -> list[list[int]]:
     On the CPU a batch is no faster, and a run by itself is the same to the last bit whatever else the job trains. On a
     GPU a batch takes hardly longer than a run; there a run depends on its batch by rounding, which training amplifies.
     """
-    return [[run] for run in range(runs)] if device.type == "cpu" else [list(range(runs))]
+    if device.type == "cpu":
+        return [[run] for run in range(runs)]
+    return [list(range(runs))] if runs else []

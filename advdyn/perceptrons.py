@@ -116,9 +116,11 @@ class Mlps(nn.Module):
     def adopt(self, x: Tensor) -> None:
         """Take as running statistics those of the examples ``x`` (1 or run, example, input), all as one batch."""
         before, self.momentum = self.training, 1.0
-        self.train()(x.expand(self.runs, -1, -1))
-        self.momentum = MOMENTUM
-        self.train(before)
+        try:
+            self.train()(x.expand(self.runs, -1, -1))
+        finally:
+            self.momentum = MOMENTUM
+            self.train(before)
 
     def _normalised(self, layer: int, x: Tensor) -> Tensor:
         """Batch normalisation run by run: the neurons of all runs are the features of one torch layer."""

@@ -10,7 +10,9 @@ from advdyn.errors import InputError
 Integers = npt.NDArray[np.int64]
 
 
-def choose(y: npt.NDArray[np.integer[Any]], n_labels: int, generator: np.random.Generator) -> Integers:
+def choose(
+    y: npt.NDArray[np.integer[Any]], n_labels: int, generator: np.random.Generator, classes: int | None = None
+) -> Integers:
     """Rows of the pool that are labelled: of every class as many, drawn by chance.
 
     Where ``n_labels`` is no multiple of the number of classes, classes drawn by chance have one more. This is the only
@@ -24,6 +26,8 @@ def choose(y: npt.NDArray[np.integer[Any]], n_labels: int, generator: np.random.
         How many.
     generator
         Draws them.
+    classes
+        Number of classes that there are; those of the pool, if it is not said.
 
     Returns
     -------
@@ -40,7 +44,7 @@ def choose(y: npt.NDArray[np.integer[Any]], n_labels: int, generator: np.random.
         raise InputError(f"n_labels: found {n_labels}, allowed: at most {len(y)}, the images of the pool")
     if len(y) == 0 or y.min() < 0:
         raise InputError("labels of the pool: found one below 0 or none, allowed: classes, counted from 0")
-    held = np.bincount(y)
+    held = np.bincount(y, minlength=classes or 0)
     if n_labels < len(held):
         raise InputError(f"n_labels: found {n_labels}, allowed: at least {len(held)}, one for each class")
     wanted = np.full(len(held), n_labels // len(held))

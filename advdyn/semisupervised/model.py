@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
+from advdyn.semisupervised import lengths
 from advdyn.study.model import Cost, Step, StudyModel, parameter
 
 SYSTEM = (
@@ -19,7 +20,6 @@ MOONS = (
 RUNNING = ("root", "device", "dtype")
 FIGURE = Cost(5.0, 450.0, 2.0)
 FIGURES = ("labels", "eps", "iterations", "smoothness", "learning", "pseudo_labels", "distances", "moons")
-XI = {"float32": (1e-3, 0.1), "float64": (1e-6, 0.1)}  # usable: below it rounding, above it no derivative
 
 
 def training_cost(point: Mapping[str, Any]) -> Cost:
@@ -59,7 +59,7 @@ class Model(StudyModel):
             (*PROBED, *RUNNING), "block", evaluation_cost, after=("train",), gpu=lambda _: True,
         ),
         "measure_distances": Step(
-            ("n_pool",), "cell", lambda p: Cost(4 + 60 * (p["n_pool"] / 1e4) ** 2, 600.0),
+            ("n_pool",), "cell", lambda p: Cost(4 + 60 * (p["n_pool"] / 1e4) ** 2, 500 + p["n_pool"] * 784 * 2e-5),
         ),
         "train_moons": Step((*MOONS, "xi", "alpha", "root"), cost=moons_cost),
         "plant": Step(
@@ -101,8 +101,8 @@ class Model(StudyModel):
         500, "validation images, the first so many, whose labels choose eps (and nothing else)", sweep=False, ge=10
     )
     probe_eps: list[float] = parameter(
-        [0.1, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0], "lengths of r at which the trained network's smoothness is measured",
-        "pixel range", sweep=False, min_length=1,
+        [0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0],
+        "lengths of r at which the trained network's smoothness is measured", "pixel range", sweep=False, min_length=1,
     )  # fmt: skip
     probe_images: int = parameter(300, "images of each kind that smoothness is measured on", sweep=False, ge=2)
     probe_iterations: list[int] = parameter(
@@ -128,12 +128,11 @@ class Model(StudyModel):
     def _consistent(self) -> Self:
         if self.n_labels > self.n_pool:
             raise ValueError(f"n_labels: found {self.n_labels}, allowed: at most n_pool, {self.n_pool}")
-        low, high = XI[self.dtype]
-        if not low <= self.xi <= high:
-            raise ValueError(
-                f"xi: found {self.xi:g}, allowed in {self.dtype}: {low:g} to {high:g} (below, rounding takes the place "
-                "of the gradient; above, it is no derivative)"
-            )
+        if found := lengths.wrong(self.eps, self.xi, self.dtype):
+            raise ValueError(found)
+        for name in ("batch_labelled", "batch_pool"):
+            if self.batch_normalisation and getattr(self, name) < 2:
+                raise ValueError(f"{name}: found 1, allowed with batch_normalisation: an integer >= 2")
         for name in ("probe_eps", "probe_iterations", "moons_noise"):
             values = getattr(self, name)
             if values[0] <= 0 or any(b <= a for a, b in pairwise(values)):
@@ -147,7 +146,8 @@ class Model(StudyModel):
     def same_as(self) -> dict[str, Any]:
         """A method that has no direction, or none that is iterated, is one point whatever these are."""
         fixed = {
-            "supervised": ("eps", "power_iterations", "alpha"),
+            "supervised": ("eps", "power_iterations", "alpha", "batch_pool"),
+            "adversarial": ("power_iterations", "batch_pool"),
             "virtual": (),
         }.get(self.training, ("power_iterations",))
         return {name: type(self).model_fields[name].default for name in fixed}

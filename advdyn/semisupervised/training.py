@@ -18,7 +18,7 @@ from advdyn.errors import InputError
 from advdyn.logs import Progress, log
 from advdyn.minibatches import Deck, rows
 from advdyn.perceptrons import Mlps
-from advdyn.semisupervised import directions, labels
+from advdyn.semisupervised import directions, labels, lengths
 from advdyn.semisupervised.directions import MIYATO
 
 STUDY = "semisupervised"
@@ -27,6 +27,7 @@ Decay = Literal["linear", "exponential"]
 TAIL = 0.4  # share of the updates, the last, over which the learning rate falls to 0
 FACTOR, EVERY = 0.9, 500  # of an exponential decay
 SEEN = 2000  # images predicted at a time
+LOST = 255  # the class that a run which diverged predicts
 SPLITS = ("pool", "validation", "test")
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -108,6 +109,9 @@ def run(
         anew for each seed). Labels of the others are not read, nor any of validation and test.
     power_iterations, xi
         Of the direction ``virtual``.
+    batch_normalisation
+        Of every layer, that of the logits too. Predictions are made with statistics of the pool, or, where the
+        training has none, with the running ones of labelled minibatches.
     learning_rate, decay
         Of Adam: constant and over the last 40 % of the updates linearly to 0, or .9 of it after every 500 updates.
     batch_labelled, batch_pool
@@ -120,7 +124,7 @@ def run(
     record
         ``loss_labelled, loss_smooth`` over (seed, update), in nats, means since the checkpoint before; ``norm_error``
         (seed), the largest | |r| / eps - 1 | of the training; ``diverged, diverged_update`` (seed). A run that
-        diverged has NaN from there on.
+        diverged has NaN from there on. ``classes`` and ``pixels`` say what the networks are for.
     weights
         ``network/<name>`` (seed, ...) at the end, names of ``perceptrons.Mlps``; ``labelled`` (seed, n_labels) rows of
         the pool; ``predicted/pool, predicted/validation, predicted/test`` (seed, update, image) uint8, the class
@@ -136,7 +140,8 @@ def run(
     if not 1 <= n_pool <= len(images.x_train):
         raise InputError(f"n_pool: found {n_pool}, allowed: 1 to {len(images.x_train)}, the training images there are")
     y = images.y_train[:n_pool]
-    own = [labels.choose(y, n_labels, streams.generator(root, STUDY, seed, "data")) for seed in seeds]
+    classes = int(images.y_train.max()) + 1
+    own = [labels.choose(y, n_labels, streams.generator(root, STUDY, seed, "data"), classes) for seed in seeds]
     settings = Settings(
         training, eps, power_iterations, xi, alpha, width, batch_normalisation, learning_rate, decay, batch_labelled,
         batch_pool, updates, checkpoints,
@@ -160,6 +165,8 @@ def fit(
     Predictions on images of validation and test are made beside the training, which nothing of them reaches.
     """
     where, kind = devices.resolve(device), devices.DTYPES[dtype]
+    if mistake := lengths.wrong(settings.eps, settings.xi, dtype):
+        raise InputError(mistake)
     for x in (images.x_train[:n_pool], images.x_validation, images.x_test):
         if len(x) and not (x.min() >= 0 and x.max() <= 1):
             raise InputError(f"images: found pixels from {x.min():g} to {x.max():g}, allowed: 0 to 1")
@@ -169,6 +176,8 @@ def fit(
     )
     y = images.y_train[labelled]
     classes = int(y.max()) + 1
+    if classes > LOST:
+        raise InputError(f"labels: found {classes} classes, allowed: at most {LOST}")
     sets = dict(zip(SPLITS, (pool, validation, test), strict=True))
     progress = Progress(len(seeds) * settings.updates, "updates")
     parts: list[tuple[Arrays, Arrays]] = []
@@ -189,8 +198,11 @@ def fit(
             log.warning("seed %d diverged by update %d", seed, at)
     for name in SPLITS:
         gone = kept["diverged_update"][:, None] <= moments(settings)
-        weights[f"predicted/{name}"][gone] = 255
-    return _record(kept, lost, moments(settings), where, dtype, seeds), weights | {"labelled": labelled}
+        weights[f"predicted/{name}"][gone] = LOST
+    record = _record(kept, lost, moments(settings), where, dtype, seeds)
+    record["classes"] = io.variable((), np.int64(classes), "number of classes")
+    record["pixels"] = io.variable((), np.int64(pool.shape[1]), "pixels of an image")
+    return record, weights | {"labelled": labelled}
 
 
 def train(

@@ -28,7 +28,11 @@ AXES = (
     "learning_rate", "decay", "batch_labelled", "batch_pool", "updates",
 )  # fmt: skip
 # Parameters without a meaning for a method: its runs hold any one value of them.
-MEANINGLESS = {"supervised": ("eps", "power_iterations", "alpha"), "virtual": ()}
+MEANINGLESS = {
+    "supervised": ("eps", "power_iterations", "alpha", "batch_pool"),
+    "adversarial": ("power_iterations", "batch_pool"),
+    "virtual": (),
+}
 RECORDED = ("diverged", "loss_labelled", "error")  # of which a run that there is has at least one
 WORDS = {
     "power_iterations": "K =", "learning_rate": "learning rate", "batch_labelled": "labelled batch of",

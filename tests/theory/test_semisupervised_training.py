@@ -1,6 +1,7 @@
 """Few labels and a pool: the labelled images, the directions, and trainings that equal plain torch and see no label."""
 
 import math
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -838,3 +839,45 @@ def test_usable_values_of_xi_reach_further_down_in_float64():
     for dtype, values in (("float32", (1e-3, 1e-2, 0.1)), ("float64", (1e-6, 1e-3, 0.1))):
         for xi in values:
             assert Model(xi=xi, dtype=dtype).xi == xi
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"eps": 0.0}, "eps: found 0, allowed: a number > 0"),
+        ({"xi": 1e-6}, "xi: found 1e-06, allowed in float32: 0.001 to 0.1"),
+        ({"xi": 0.5, "dtype": "float64"}, "xi: found 0.5, allowed in float64: 1e-06 to 0.1"),
+    ],
+)
+def test_lengths_that_cannot_be_used_are_refused_by_the_training_too(changed, says):
+    with pytest.raises(InputError, match=re.escape(says)):
+        trained(**changed)
+
+
+def test_a_class_that_the_pool_lacks_is_refused_even_the_last():
+    rows = np.flatnonzero(IMAGES.y_train[: SETTINGS["n_pool"]] == CLASSES - 1)
+    y = IMAGES.y_train.copy()
+    y[rows] = 0
+    y[-1] = CLASSES - 1  # beyond the pool
+    with pytest.raises(InputError, match=f"class {CLASSES - 1}: found 0 images in the pool"):
+        trained(replace(IMAGES, y_train=y))
+
+
+def test_statistics_taken_of_a_batch_are_those_that_plain_torch_would_keep_of_it():
+    network = Mlps((4, 6, 3), 2, batch_normalisation=True, normalised_outputs=True, slope=0.0, dtype=DOUBLE)
+    network.initialise([np.random.default_rng(seed) for seed in (0, 1)]).eval()
+    x = torch.from_numpy(np.random.default_rng(2).normal(size=(1, 40, 4)))
+    network.adopt(x)
+    assert not network.training
+    for run in (0, 1):
+        h = x[0] @ network.w0[run] + network.b0[run]
+        torch.testing.assert_close(network.mean0[run], h.mean(0))
+        torch.testing.assert_close(network.variance0[run], h.var(0))
+        h = torch.relu((h - h.mean(0)) / (h.var(0, correction=0) + 1e-5).sqrt()) @ network.w1[run] + network.b1[run]
+        torch.testing.assert_close(network.mean1[run], h.mean(0))
+    kept = network.mean0.clone()
+    network.train()((x + 1).expand(2, -1, -1))  # control: a pass with the usual momentum moves a tenth of the way only
+    assert not torch.allclose(network.mean0, kept)
+    again = Mlps.of(network.arrays(), slope=0.0)
+    assert again.normalised_outputs
+    torch.testing.assert_close(again(x.expand(2, -1, -1)), network.eval()(x.expand(2, -1, -1)))
