@@ -50,7 +50,10 @@ def test_the_same_study_gives_the_same_bytes_on_any_number_of_cores(smoke, again
     assert sandbox == {name for name in two if name.startswith("results-smoke/degeneration/sandbox/")} != set()
     undrawn = {name for name in two if "/figures/" in name and name.split("/")[1] not in DRAWN}
     tables = {"results-smoke/mixture/tables/agreement.csv", "results-smoke/degeneration/tables/table1.csv"}
-    assert set(two) - set(one) <= undrawn | tables | {"results-smoke/data/mixture.nc", "results-smoke/report.html"}  # not asked for again
+    assert set(two) - set(one) <= undrawn | tables | {
+        "results-smoke/data/mixture.nc",
+        "results-smoke/report.html",
+    }  # not asked for again
     assert set(one) <= set(two)
     assert [name for name in one if one[name] != two[name] and name not in sandbox] == []
     suffixes = {name.rsplit(".", 1)[-1] for name in one}
