@@ -6,17 +6,14 @@ combinations hold nothing. What figures and claims ask for is found here.
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from advdyn.errors import InputError
+from advdyn.runs import Cell, Runs, equal
 
 AXES = (
     "scenario", "n_train", "latent", "width", "d_width", "batch_normalisation", "loss", "d_steps", "learning_rate",
@@ -29,57 +26,13 @@ WORDS = {
     "scenario": "", "latent": "latent", "width": "width", "d_width": "D's width", "loss": "", "d_steps": "D steps",
     "learning_rate": "learning rate", "beta1": "beta1", "batch": "batch", "epochs": "epochs",
 }  # fmt: skip
-SAME = 1e-6  # relative difference of numbers that are equal
 LOG_4 = math.log(4)
 
-Cell = tuple[tuple[str, Any], ...]
 
+class View(Runs):
+    """The collected study and its settings; see ``Runs``."""
 
-@dataclass(frozen=True)
-class View:
-    """The collected study; see ``of``.
-
-    Attributes
-    ----------
-    data
-        The collected data set, with a dimension for every swept parameter.
-    settings
-        The study's settings, by name; of those that are not said the first value there is.
-    """
-
-    data: xr.Dataset
-    settings: dict[str, Any]
-
-    @cached_property
-    def axes(self) -> tuple[str, ...]:
-        """The swept parameters."""
-        return tuple(name for name in AXES if name in self.data.dims)
-
-    @cached_property
-    def _there(self) -> xr.DataArray:
-        """Whether there is a run, by swept parameters and seed."""
-        dims = (*self.axes, "seed")
-        there = np.zeros([self.data.sizes[name] for name in dims], dtype=bool)
-        for name in RECORDED:
-            if name in self.data:
-                found = self.data[name].variable
-                any_of = found.notnull().any([dim for dim in found.dims if dim not in dims])
-                there |= any_of.set_dims({dim: self.data.sizes[dim] for dim in dims}).transpose(*dims).values
-        return xr.DataArray(there, {name: self.data[name].values for name in dims}, dims)
-
-    @cached_property
-    def cells(self) -> tuple[Cell, ...]:
-        """The combinations of swept parameters that were run, in the order of the data set; one, (), without any."""
-        there = self._there.values.any(-1)
-        values = product(*(self.data[name].values.tolist() for name in self.axes))
-        return tuple(
-            tuple(zip(self.axes, value, strict=True)) for value, run in zip(values, there.ravel(), strict=True) if run
-        )
-
-    @cached_property
-    def _seeds(self) -> dict[Cell, np.ndarray]:
-        seeds = self.data["seed"].values
-        return {cell: seeds[self._there.sel(dict(cell)).values] for cell in self.cells}
+    STUDY, AXES, RECORDED = "generation", AXES, RECORDED
 
     @cached_property
     def reference(self) -> Cell:
@@ -113,25 +66,6 @@ class View:
     def value_of(self, cell: Cell, name: str) -> Any:
         """The value that a parameter has in a run."""
         return dict(cell).get(name, self.settings.get(name))
-
-    def at(self, cell: Cell, variable: str) -> xr.DataArray:
-        """A variable of one run, over the seeds that were run; no seed where the study does not have it."""
-        if variable not in self.data:
-            return xr.DataArray(np.empty(0), {"seed": self.data["seed"].values[:0]}, ("seed",), name=variable)
-        found = self.data[variable]
-        found = found.sel({name: value for name, value in cell if name in found.dims}).reset_coords(drop=True)
-        if "seed" in found.dims:
-            found = found.sel(seed=self.seeds(cell))
-        return found
-
-    def seeds(self, cell: Cell) -> np.ndarray:
-        """The seeds of a run that there are, diverged ones as well."""
-        return self._seeds[cell]
-
-    def diverged(self, cell: Cell) -> np.ndarray:
-        """The seeds of a run that diverged."""
-        found = self.at(cell, "diverged")
-        return found["seed"].values[(found > 0).values]
 
     @cached_property
     def kept(self) -> np.ndarray:
@@ -193,21 +127,8 @@ class View:
 
 
 def of(study: xr.Dataset) -> View:
-    """The view of a collected data set.
-
-    Raises
-    ------
-    InputError
-        When the study holds no run.
-    """
-    held = [name for name in RECORDED if name in study and bool(study[name].notnull().any())]
-    if not held or "seed" not in study.dims:
-        raise InputError("the study generation holds no run: nothing to draw or to assess")
-    settings = dict(json.loads(study.attrs.get("reference", "") or "{}"))
-    for name in AXES:
-        if name in study.coords and (name not in settings or isinstance(settings[name], list | dict)):
-            settings[name] = np.ravel(study[name].values).tolist()[0]
-    return View(study, settings)
+    """The view of a collected data set; an InputError when it holds no run."""
+    return View.of(study)
 
 
 def wording(name: str, value: Any) -> str:
@@ -218,10 +139,3 @@ def wording(name: str, value: Any) -> str:
         return f"{value:,.0f} training images"
     said = str(value) if isinstance(value, str) else f"{value:g}"
     return f"{WORDS.get(name, name)} {said}".strip()
-
-
-def equal(one: Any, other: Any) -> bool:
-    """Whether two values of a parameter are the same."""
-    if isinstance(one, str) or isinstance(other, str) or one is None or other is None:
-        return str(one) == str(other)
-    return math.isclose(float(one), float(other), rel_tol=SAME, abs_tol=0.0)
