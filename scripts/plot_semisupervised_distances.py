@@ -1,8 +1,7 @@
 """Rule plot_semisupervised_distances: how far the classes are from each other, beside 2 eps."""
 
-from advdyn.semisupervised.figures.distances import distances
-
 from advdyn import figures
+from advdyn.semisupervised.figures.distances import distances
 
 
 def main(snakemake):

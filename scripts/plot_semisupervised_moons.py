@@ -1,8 +1,7 @@
 """Rule plot_semisupervised_moons: decision regions and virtual adversarial directions on two moons."""
 
-from advdyn.semisupervised.figures.moons import moons
-
 from advdyn import figures
+from advdyn.semisupervised.figures.moons import moons
 
 
 def main(snakemake):

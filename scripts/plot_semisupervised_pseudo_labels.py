@@ -1,8 +1,7 @@
 """Rule plot_semisupervised_pseudo_labels: how often pseudo-labels are right, and how often r changes them."""
 
-from advdyn.semisupervised.figures.pseudo_labels import pseudo_labels
-
 from advdyn import figures
+from advdyn.semisupervised.figures.pseudo_labels import pseudo_labels
 
 
 def main(snakemake):

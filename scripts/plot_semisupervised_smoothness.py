@@ -1,8 +1,7 @@
 """Rule plot_semisupervised_smoothness: how far the answer moves with the image, on the manifold and off it."""
 
-from advdyn.semisupervised.figures.smoothness import smoothness
-
 from advdyn import figures
+from advdyn.semisupervised.figures.smoothness import smoothness
 
 
 def main(snakemake):
