@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,8 @@ def whole(path: str | Path) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; it is renamed to ``path`` only when the block succeeds."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}{TEMPORARY}{path.suffix}")
+    # Two copies of a job may run at once, on machines that give them the same process number.
+    part = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{TEMPORARY}{path.suffix}")
     try:
         yield part
         os.replace(part, path)
