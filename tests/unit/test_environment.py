@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from conftest import ROOT
+from checkouts import ROOT
 
 from advdyn.environment import ARITHMETIC, prepare
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 import xarray as xr
-from conftest import Checkout, copy_checkout
+from checkouts import Checkout, copy_checkout
 
 pytestmark = pytest.mark.workflow
 

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import ROOT, Checkout, copy_checkout
+from checkouts import ROOT, Checkout, copy_checkout
 
 pytestmark = pytest.mark.workflow
 

@@ -7,7 +7,7 @@ import sys
 import pandas as pd
 import pytest
 import xarray as xr
-from conftest import ROOT, copy_checkout, tiny_checkout
+from checkouts import ROOT, copy_checkout, tiny_checkout
 
 from advdyn.study import run
 

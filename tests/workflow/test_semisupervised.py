@@ -2,7 +2,7 @@
 
 import pytest
 import xarray as xr
-from conftest import Checkout, copy_checkout
+from checkouts import Checkout, copy_checkout
 
 pytestmark = pytest.mark.workflow
 

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import Checkout, copy_checkout
+from checkouts import Checkout, copy_checkout
 
 pytestmark = pytest.mark.workflow
 
