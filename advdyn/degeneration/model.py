@@ -1,6 +1,6 @@
 """The parameters and steps of the study `degeneration`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from math import prod
 from typing import Any, ClassVar, Literal, Self
@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from advdyn.study.model import Cost, Step, StudyModel, parameter
+from advdyn.study.sizes import holding, itemsize, known
 
 Kind = Literal["gan", "generator", "degenerator", "chain"]
 DECODERS = ("identity", "ridge", "ridge-whitened", "mlp")
@@ -20,7 +21,6 @@ SYSTEM = (
 ATTACKER = ("pairs", "decoders", "penalties", "decoder_width", "decoder_epochs")
 RUNNING = ("root", "device", "dtype")
 OVERWRITING = ("degenerator", "generator", "gan", "chain")
-FIGURE = Cost(5.0, 450.0, 2.0)
 FIGURES = (
     "bits", "collapse", "comparison", "architectures", "line", "degenerated", "first_pass", "textures", "table",
     "pairs", "chain", "summary", "training", "saddle",
@@ -32,20 +32,85 @@ def lanes_in(point: Mapping[str, Any]) -> int:
     return prod(len(point[name]) for name in ("sigma", "seeds") if isinstance(point.get(name), list))
 
 
+def passes_of(at: Mapping[str, Any]) -> int:
+    """The passes after which outputs are kept."""
+    return len(at["chain_passes" if at["kind"] == "chain" else "passes"])
+
+
+def outputs_of(at: Mapping[str, Any]) -> float:
+    """Bytes of the outputs that a job keeps: of every run and pass one for each original, and the album."""
+    return lanes_in(at) * passes_of(at) * at["data_pixels"] * (at["fit_pairs"] + 1.5 * at["heldout"] + 500)
+
+
 def training_cost(point: Mapping[str, Any]) -> Cost:
-    """Passes through both networks, at 15 ms for an update of 64 images on one core."""
-    updates = point["epochs"] * max(1, point["n_train"] // point["batch"])
-    one = 1e-2 + 9e-5 * point["batch"] * (point["width"] / 512) * (0.5 + 0.5 * point["d_steps"])
-    runs, passes = lanes_in(point), len(point["chain_passes" if point["kind"] == "chain" else "passes"])
-    outputs = 8e-4 * (point["fit_pairs"] + 1.5 * point["heldout"]) * passes
-    learnt = 0.0 if point["criterion"] == "ignored" else updates * one
-    return Cost(4 + learnt * runs, 700 + runs * (60 + 3 * outputs), runs * (outputs + 10))
+    """Passes through both networks, at 15 ms for an update of 64 images on one core; the runs are played one by one."""
+    at = known(Model, point)
+    updates = at["epochs"] * max(1, at["n_train"] // at["batch"])
+    one = 1e-2 + 4.5e-5 * at["batch"] * (at["width"] + at["d_width"] * at["d_steps"]) / 512 * at["data_pixels"] / 784
+    runs, size, pixels = lanes_in(at), itemsize(at), at["data_pixels"]
+    weights = (2 * pixels + at["width"]) * at["width"] + (pixels + at["d_width"]) * at["d_width"]
+    learnt = 0.0 if at["criterion"] == "ignored" else updates * one
+    working = 3 * outputs_of(at) + 3 * size * at["n_train"] * pixels + (8 * size + 8 * runs) * weights
+    disk = 1e-6 * (outputs_of(at) + 4 * runs * weights)
+    return Cost(8 + learnt * runs, 350 + holding(at, size, 160 + 1e-6 * working), 1 + disk)
+
+
+def measured(at: Mapping[str, Any], sets: float) -> Cost:
+    """Ridge decoders, an MLP, randomness and a fresh discriminator for so many sets of outputs, one after another.
+
+    A primal decoder has a Gram matrix of the pixels, a dual one of the pairs.
+    """
+    pairs, held, pixels = max(at["pairs"]), at["heldout"], at["data_pixels"]
+    seconds = 8 + sets * (9e-10 * pixels**3 + pairs * (8e-4 + 3e-5 * at["fresh_epochs"]) + 5e-4 * held)
+    seconds += 1e-5 * pairs * at["decoder_epochs"] * ("mlp" in at["decoders"]) * (1 + sets / 6)
+    working = outputs_of(at) + 40 * pixels * (pairs + held) + 40 * min(pairs, pixels) ** 2
+    return Cost(seconds, 350 + holding(at, itemsize(at), 240 + 1e-6 * working), 1.0)
 
 
 def measuring_cost(point: Mapping[str, Any]) -> Cost:
-    """Ridge decoders, an MLP at the last pass, randomness and a fresh discriminator for each output."""
-    pairs = max(point["pairs"])
-    return Cost(10 + 8 * pairs / 1000, 900 + 0.1 * pairs, 1.0)
+    """What is measured: the outputs of every run and pass."""
+    at = known(Model, point)
+    return measured(at, lanes_in(at) * passes_of(at))
+
+
+def reference_cost(point: Mapping[str, Any]) -> Cost:
+    """What is measured: draws of eight references, and what they are made from."""
+    at = known(Model, point)
+    return measured(at, 12 * at["reference_draws"])
+
+
+def classifier_cost(point: Mapping[str, Any]) -> Cost:
+    """Passes of a small network through the images; copies of all of them, which show that it altered none."""
+    at = known(Model, point)
+    working = 1.7e-5 * at["data_samples"] * at["data_pixels"]
+    seconds = 6 + 5e-5 * at["classifier_epochs"] * at["n_train"] + 5e-8 * at["data_samples"] * at["data_pixels"]
+    return Cost(seconds, 340 + holding(at, 4, 80 + working))
+
+
+def pictures_cost(base: float, seconds: float, disk: float, *, data: bool) -> Callable[[Mapping[str, Any]], Cost]:
+    """The cost of a step that takes the outputs of a run or two, and the images where it needs them."""
+
+    def cost(point: Mapping[str, Any]) -> Cost:
+        at = known(Model, point) | {"kind": "chain"}  # which has the most outputs
+        working = 3e-6 * outputs_of(at) + 5e-6 * at["n_train"] * at["data_pixels"]
+        return Cost(seconds, base + (holding(at, itemsize(at), working) if data else working), disk)
+
+    return cost
+
+
+def collected(base: float, copies: float, seconds: float, disk: float) -> Callable[[Mapping[str, Any]], Cost]:
+    """The cost of a step that holds the collected data of all runs, in so many copies."""
+
+    def cost(point: Mapping[str, Any]) -> Cost:
+        at = known(Model, point)
+        passes = len({*at["passes"], *at["chain_passes"]})
+        size = 4e-6 * at["runs"] * passes * (at["shown"] * at["data_pixels"] + 1000)
+        return Cost(seconds + 0.1 * at["jobs"] + 0.02 * size, base + copies * size, disk + 0.5 * size * (disk > 5))
+
+    return cost
+
+
+FIGURE = collected(290, 2.0, 5.0, 2.0)
 
 
 def usual(jobs: Sequence[tuple["Model", str]], kinds: Sequence[str]) -> dict[str, int]:
@@ -95,32 +160,32 @@ class Model(StudyModel):
         "measure": Step(
             (*ATTACKER, "fresh_epochs", *RUNNING), "block", measuring_cost, after=("train",), gpu=lambda _: True,
         ),
-        "draw": Step(cost=lambda _: Cost(2.0, 200.0, 1.0)),
+        "draw": Step(cost=lambda _: Cost(4.0, 320.0, 1.0)),
         "train_classifier": Step(
-            ("n_train", "classifier_epochs", "root"), cost=lambda p: Cost(4 + 0.2 * p["classifier_epochs"], 600.0),
+            ("n_train", "classifier_epochs", "root"), cost=classifier_cost,
         ),
         "measure_references": Step(
             ("eps", "noise", "fit_pairs", "heldout", "reference_draws", *ATTACKER, "fresh_epochs", *RUNNING),
-            cost=lambda p: Cost(10 + 9 * p["reference_draws"] * (1 + 3 * max(p["pairs"]) / 1000), 1200.0),
+            cost=reference_cost,
             after=("draw", "train_classifier"), gpu=lambda _: True,
         ),
-        "linearise": Step(("root",), cost=lambda _: Cost(6.0, 500.0)),
-        "train_line": Step(("line_steps", "root"), cost=lambda p: Cost(4 + 2e-3 * p["line_steps"], 500.0)),
+        "linearise": Step(("root",), cost=lambda _: Cost(6.0, 320.0)),
+        "train_line": Step(("line_steps", "root"), cost=lambda p: Cost(5 + 2e-3 * p["line_steps"], 390.0)),
         "export": Step(
-            ("n_train", "sigma"), cost=lambda _: Cost(4.0, 500.0, 10.0), after=("train",), takes=exported,
+            ("n_train", "sigma"), cost=pictures_cost(170, 4.0, 10.0, data=True), after=("train",), takes=exported,
         ),
         "overwrite": Step(
-            ("sigma", "overwrite", "root"), cost=lambda _: Cost(6.0, 700.0, 15.0), after=("train", "export"),
+            ("sigma", "overwrite", "root"), cost=pictures_cost(370, 6.0, 15.0, data=False), after=("train", "export"),
             takes=overwritten,
         ),
         "illustrate": Step(
-            ("sigma", "eps", "shown", "root"), cost=lambda _: Cost(6.0, 700.0, 2.0),
+            ("sigma", "eps", "shown", "root"), cost=pictures_cost(370, 6.0, 2.0, data=True),
             after=("train", "train_classifier"), takes=illustrated,
         ),
-        "collect": Step(cost=lambda _: Cost(5.0, 800.0, 10.0)),
-        "tabulate": Step(cost=lambda _: Cost(4.0, 500.0)),
-        "assess": Step(cost=lambda _: Cost(4.0, 500.0)),
-        **{f"plot_{kind}": Step(cost=lambda _: FIGURE) for kind in FIGURES},
+        "collect": Step(cost=collected(130, 4.0, 5.0, 10.0)),
+        "tabulate": Step(cost=collected(180, 2.0, 4.0, 0.5)),
+        "assess": Step(cost=collected(200, 2.0, 4.0, 0.5)),
+        **{f"plot_{kind}": Step(cost=FIGURE) for kind in FIGURES},
     }  # fmt: skip
 
     dataset: str = parameter("mnist", "data set, by its name in the configuration", sweep=False)

@@ -1,33 +1,79 @@
 """The parameters and steps of the study `generation`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
 from advdyn.study.model import Cost, Step, StudyModel, parameter
+from advdyn.study.sizes import holding, itemsize, known
 
 SYSTEM = (
     "n_train", "latent", "width", "d_width", "batch_normalisation", "loss", "d_steps", "learning_rate", "beta1",
     "batch", "epochs", "kept", "shown",
 )  # fmt: skip
 RUNNING = ("root", "device", "dtype")
-FIGURE = Cost(5.0, 450.0, 2.0)
 FIGURES = ("samples", "metrics", "discriminator", "classes", "settings", "nearest")
 
 
+def weights_of(at: Mapping[str, Any]) -> float:
+    """Weights of a generator and its discriminator."""
+    w, d, pixels = at["width"], at["d_width"], at["data_pixels"]
+    return (pixels + at["latent"] / 4 + w) * w + (pixels + d) * d
+
+
 def training_cost(point: Mapping[str, Any]) -> Cost:
-    """Passes through both networks, at 15 ms for an update of 64 images on one core."""
-    updates = point["epochs"] * max(1, point["n_train"] // point["batch"])
-    one = 1e-2 + 9e-5 * point["batch"] * (point["width"] / 512) * (0.5 + 0.5 * point["d_steps"])
-    runs = len(point["seeds"])
-    return Cost(4 + updates * one * runs, 600 + 25.0 * runs * len(point["kept"]), 2.5 * runs * len(point["kept"]))
+    """Passes through both networks, at 15 ms for an update of 64 images on one core; what is kept, and its copy."""
+    at = known(Model, point)
+    updates = at["epochs"] * max(1, at["n_train"] // at["batch"])
+    one = 1e-2 + 4.5e-5 * at["batch"] * (at["width"] + at["d_width"] * at["d_steps"]) / 512 * at["data_pixels"] / 784
+    runs, size, kept = len(at["seeds"]), itemsize(at), len(at["seeds"]) * len(at["kept"])
+    working = 1e-6 * (3 * size * at["n_train"] * at["data_pixels"] + (8 * size * runs + 8 * kept) * weights_of(at))
+    disk = 4e-6 * kept * weights_of(at)
+    return Cost(5 + updates * one * runs, 350 + holding(at, size, working), 1 + disk)
+
+
+def judge_cost(point: Mapping[str, Any]) -> Cost:
+    """Passes of a small network through the images that it learns from."""
+    at = known(Model, point)
+    working = 1.2e-5 * at["judge_images"] * at["data_pixels"]
+    return Cost(5 + 1e-4 * at["judge_epochs"] * at["judge_images"], 330 + holding(at, 4, 60 + working))
+
+
+def judged(at: Mapping[str, Any], sets: float, generators: float) -> Cost:
+    """A fresh discriminator, two-sample tests and neighbours for so many sets of samples, beside some generators."""
+    images = at["samples"]
+    seconds = 6 + sets * (0.1 + images * (1e-4 + 1e-4 * at["fresh_epochs"] + 1e-7 * at["n_train"]))
+    working = 40 * itemsize(at) * images * at["data_pixels"] + 40 * images**2 + 8 * generators * weights_of(at)
+    return Cost(seconds, 370 + holding(at, itemsize(at), 50 + 1e-6 * working), 1.0)
 
 
 def evaluation_cost(point: Mapping[str, Any]) -> Cost:
-    """A fresh discriminator, a linear classifier and neighbours, for each seed and (about seven) generators kept."""
-    return Cost(6 + 15 * (0.4 + 0.1 * point["fresh_epochs"]) * point["samples"] / 500, 800.0, 1.0)
+    """What is judged: every generator kept, of each seed."""
+    at = known(Model, point)
+    kept = len(at["seeds"]) * len(at["kept"])
+    return judged(at, kept, kept)
+
+
+def reference_cost(point: Mapping[str, Any]) -> Cost:
+    """What is judged: draws of four references."""
+    at = known(Model, point)
+    return judged(at, 4 * at["reference_draws"], 0)
+
+
+def collected(base: float, copies: float, seconds: float, disk: float) -> Callable[[Mapping[str, Any]], Cost]:
+    """The cost of a step that holds the collected data, dense in all that is swept, in so many copies."""
+
+    def cost(point: Mapping[str, Any]) -> Cost:
+        at = known(Model, point)
+        size = 4e-6 * at["places"] * at["count"] * len(at["kept"]) * (at["shown"] * at["data_pixels"] + 200)
+        return Cost(seconds + 0.1 * at["jobs"] + 0.02 * size, base + copies * size, disk + 0.3 * size * (disk > 5))
+
+    return cost
+
+
+FIGURE = collected(260, 2.0, 5.0, 2.0)
 
 
 class Model(StudyModel):
@@ -38,7 +84,7 @@ class Model(StudyModel):
     steps: ClassVar[Mapping[str, Step]] = {
         "train": Step((*SYSTEM, *RUNNING, "seeds"), "block", training_cost, gpu=lambda _: True),
         "train_judge": Step(
-            ("judge_images", "judge_epochs", "root"), cost=lambda p: Cost(4 + 0.2 * p["judge_epochs"], 600.0),
+            ("judge_images", "judge_epochs", "root"), cost=judge_cost,
         ),
         "evaluate": Step(
             ("n_train", "samples", "fresh_epochs", *RUNNING), "block", evaluation_cost,
@@ -46,12 +92,12 @@ class Model(StudyModel):
         ),
         "evaluate_references": Step(
             ("n_train", "samples", "fresh_epochs", "reference_draws", *RUNNING),
-            cost=lambda p: Cost(5 + 4 * 0.6 * p["reference_draws"] * p["samples"] / 500, 800.0),
+            cost=reference_cost,
             after=("train_judge",), gpu=lambda _: True,
         ),
-        "collect": Step(cost=lambda _: Cost(4.0, 600.0, 10.0)),
-        "assess": Step(cost=lambda _: Cost(4.0, 500.0)),
-        **{f"plot_{kind}": Step(cost=lambda _: FIGURE) for kind in FIGURES},
+        "collect": Step(cost=collected(130, 4.0, 4.0, 10.0)),
+        "assess": Step(cost=collected(200, 2.0, 4.0, 0.5)),
+        **{f"plot_{kind}": Step(cost=FIGURE) for kind in FIGURES},
     }  # fmt: skip
 
     dataset: str = parameter("mnist", "data set, by its name in the configuration", sweep=False)

@@ -1,21 +1,52 @@
 """The parameters and steps of the study `logistic`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
 from advdyn.study.model import Cost, Step, StudyModel, parameter
+from advdyn.study.sizes import holding, known
 
 OPTIMUM = ("positive", "negative", "l2", "eps_train", "tolerance", "max_iterations", "device", "dtype")
-FIGURE = Cost(8.0, 400.0, 2.0)
+
+
+def lanes_in(point: Mapping[str, Any]) -> int:
+    """The number of convex problems of a job."""
+    return prod(len(point[name]) for name in ("l2", "eps_train") if isinstance(point.get(name), list))
 
 
 def training_cost(point: Mapping[str, Any]) -> Cost:
-    """One convex problem for each lane."""
-    lanes = prod(len(point[name]) for name in ("l2", "eps_train") if isinstance(point[name], list))
-    return Cost(5 + 1.5 * lanes, 600 + 15 * lanes)
+    """One convex problem for each lane; the images of the two classes, of ten, in double precision."""
+    at = known(Model, point)
+    lanes, numbers = lanes_in(at), 1e-6 * at["data_samples"] * at["data_pixels"]
+    working = 6.0 * numbers + 4e-6 * lanes * at["data_samples"] + 3.0 * lanes
+    return Cost(5 + 1.5 * lanes, 330 + holding(at, 8, working))
+
+
+def evaluation_cost(point: Mapping[str, Any]) -> Cost:
+    """Margins of every lane, and the test images of two classes of ten under attack, at 51 sizes at once."""
+    at = known(Model, point)
+    lanes, numbers = lanes_in(at), 1e-6 * at["data_samples"] * at["data_pixels"]
+    working = (2.0 + 0.25 * min(len(at["eps"]), 51)) * numbers + 1e-5 * lanes * (
+        at["data_samples"] + 10 * len(at["eps"])
+    )
+    return Cost(5 + 0.3 * lanes, 380 + holding(at, 8, working), 1 + 5e-6 * lanes * at["data_samples"])
+
+
+def collected(base: float, seconds: float, disk: float) -> Callable[[Mapping[str, Any]], Cost]:
+    """The cost of a step that holds the collected data in three copies: curves, outputs and weights of every lane."""
+
+    def cost(point: Mapping[str, Any]) -> Cost:
+        at = known(Model, point)
+        each = 10 * len(at["eps"]) + at["data_samples"] / 10 + at["data_pixels"]
+        return Cost(seconds, base + 3 * 8e-6 * at["places"] * each, disk)
+
+    return cost
+
+
+FIGURE = collected(430, 8.0, 2.0)
 
 
 class Model(StudyModel):
@@ -25,13 +56,13 @@ class Model(StudyModel):
     data_sources: ClassVar[tuple[str, ...]] = ("bundled", "directory", "download", "npz")
     steps: ClassVar[Mapping[str, Step]] = {
         "train": Step(OPTIMUM, "cell", training_cost, gpu=lambda _: True),
-        "evaluate": Step(("positive", "negative", "eps", "root"), "cell", lambda _: Cost(6.0, 500.0), after=("train",)),
-        "collect": Step(),
-        "assess": Step(cost=lambda _: Cost(6.0, 500.0)),
-        "plot_weights": Step(cost=lambda _: FIGURE),
-        "plot_outputs": Step(cost=lambda _: FIGURE),
-        "plot_errors": Step(cost=lambda _: FIGURE),
-        "plot_example": Step(cost=lambda _: FIGURE),
+        "evaluate": Step(("positive", "negative", "eps", "root"), "cell", evaluation_cost, after=("train",)),
+        "collect": Step(cost=collected(120, 4.0, 1.0)),
+        "assess": Step(cost=collected(180, 4.0, 0.5)),
+        "plot_weights": Step(cost=FIGURE),
+        "plot_outputs": Step(cost=FIGURE),
+        "plot_errors": Step(cost=FIGURE),
+        "plot_example": Step(cost=FIGURE),
     }
 
     dataset: str = parameter("mnist", "data set, by its name in the configuration", sweep=False)

@@ -1,6 +1,6 @@
 """The parameters and steps of the study `mixture`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from math import prod
 from typing import Any, ClassVar, Literal, Self
@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from advdyn.study.model import Cost, Step, StudyModel, parameter
+from advdyn.study.sizes import known
 
 POINT = ("prior", "rho", "v1", "v2", "eta_w", "eta_b", "eps_train")
 START = ("R0", "b0")
@@ -20,26 +21,58 @@ def lanes_in(point: Mapping[str, Any]) -> int:
 
 
 def simulation_cost(point: Mapping[str, Any]) -> Cost:
-    """Steps at the measured rates (benchmarks/simulation.py), with a third to spare, and the imports."""
-    lanes, seeds, n = lanes_in(point), len(point["seeds"]), point["dimension"]
-    end = max(point["alpha"])
-    disk = 1e-5 * lanes * seeds * (len(point["alpha"]) + len(point["eps"]))
-    if point["simulator"] == "lumped":
-        return Cost(3 + end * n * seeds * (8e-8 + lanes * 4e-8), 350, disk)
-    steps = min(end, point["full_alpha_max"]) * n * seeds
-    memory = 550 + 1e-5 * n * (2000 + seeds * lanes)
-    return Cost(6 + steps * n * (3.5e-9 + lanes * 6e-10), memory, disk + 2e-2 * lanes * seeds)
+    """Steps at the measured rates (benchmarks/simulation.py), with a third to spare, and the imports.
+
+    The full stream has besides the errors of the weights at every recorded time on its test set.
+    """
+    at = known(Model, point)
+    lanes, seeds, n = lanes_in(at), len(at["seeds"]), at["dimension"]
+    curves = lanes * seeds * (len(at["alpha"]) + len(at["eps"]))
+    end, disk = max(at["alpha"]), 1e-5 * curves
+    if at["simulator"] == "lumped":
+        return Cost(3 + end * n * seeds * (8e-8 + lanes * 4e-8), 260 + 2e-4 * curves, disk)
+    steps = min(end, at["full_alpha_max"]) * n * seeds
+    # the weights of one seed at every recorded time, and a copy of them in float64
+    recorded = sum(alpha <= at["full_alpha_max"] for alpha in at["alpha"]) * lanes * n
+    memory = 450 + 2e-5 * recorded + 2e-4 * curves + 3e-2 * lanes * seeds
+    seconds = 6 + steps * n * (3.5e-9 + lanes * 6e-10) + 1.2e-10 * recorded * seeds * at["test_examples"]
+    return Cost(seconds, memory, disk + 2e-2 * lanes * seeds)
 
 
 def theory_cost(point: Mapping[str, Any]) -> Cost:
-    """Lanes at the measured rate of the integrator with fluctuations."""
-    return Cost(3 + 2e-3 * lanes_in(point), 300 + 0.02 * lanes_in(point), 1e-3 * lanes_in(point))
+    """Lanes at the measured rate of the integrator with fluctuations; ten curves of two orders each."""
+    at = known(Model, point)
+    lanes = lanes_in(at)
+    curves = lanes * (len(at["alpha"]) + len(at["eps"]))
+    return Cost(3 + 2e-3 * lanes, 160 + 7e-4 * curves, 1e-3 * lanes)
 
 
 def scaling_cost(point: Mapping[str, Any]) -> Cost:
-    """Lumped chains at every dimension."""
-    steps = sum(point["scaling_dimensions"]) * point["scaling_alpha"] * point["scaling_seeds"]
-    return Cost(5 + steps * (8e-8 + lanes_in(point) * 4e-8), 500)
+    """Lumped chains at every dimension, and examples in some copies at the small ones."""
+    at = known(Model, point)
+    lanes, examples = lanes_in(at), at["potential_examples"]
+    steps = sum(at["scaling_dimensions"]) * at["scaling_alpha"] * at["scaling_seeds"]
+    states = lanes * (
+        len(at["scaling_dimensions"]) * at["scaling_seeds"] + 2 * len(at["potential_dimensions"]) * examples
+    )
+    memory = 440 + 3e-5 * states + 6e-5 * examples * at["potential_dimensions"][-1]
+    return Cost(5 + steps * (8e-8 + lanes * 4e-8), memory, 1e-5 * states)
+
+
+def collected(base: float, copies: float, seconds: float, disk: float = 0.5) -> Callable[[Mapping[str, Any]], Cost]:
+    """The cost of a step that holds the collected data set, dense in all that is swept, in so many copies."""
+
+    def cost(point: Mapping[str, Any]) -> Cost:
+        at = known(Model, point)
+        # of each place and seed eight curves over alpha, two over eps, potentials of 400 examples; of theory 20 curves
+        each = 8 * len(at["alpha"]) + 2 * len(at["eps"]) + 1000
+        size = 8e-6 * at["places"] * (at["count"] * each + 20 * len(at["alpha"]))
+        return Cost(seconds + 0.02 * at["jobs"] + 0.05 * size, base + copies * size, disk + 0.5 * size * (disk < 1))
+
+    return cost
+
+
+FIGURE = collected(250, 2.0, 9.0, 2.0)
 
 
 class Model(StudyModel):
@@ -60,13 +93,13 @@ class Model(StudyModel):
              "potential_examples", "root"),
             "cell", scaling_cost,
         ),
-        "collect": Step(),
-        "tabulate": Step(),
-        "assess": Step(),
-        "plot_curves": Step(per="panel", cost=lambda _: Cost(8.0, 350.0, 2.0)),
-        "plot_potential": Step(per="panel", cost=lambda _: Cost(8.0, 350.0, 2.0)),
-        "plot_data": Step(cost=lambda _: Cost(8.0, 350.0, 2.0)),
-        "plot_scaling": Step(cost=lambda _: Cost(8.0, 350.0, 2.0)),
+        "collect": Step(cost=collected(120, 8.0, 3.0)),
+        "tabulate": Step(cost=collected(130, 3.0, 3.0)),
+        "assess": Step(cost=collected(180, 5.0, 4.0)),
+        "plot_curves": Step(per="panel", cost=FIGURE),
+        "plot_potential": Step(per="panel", cost=FIGURE),
+        "plot_data": Step(cost=FIGURE),
+        "plot_scaling": Step(cost=FIGURE),
     }  # fmt: skip
 
     prior: float = parameter(0.5, "probability p of class +1", gt=0, lt=1, lane=True)

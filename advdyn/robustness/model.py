@@ -1,6 +1,6 @@
 """The parameters and steps of the study `robustness`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from math import prod
 from pathlib import Path
@@ -12,6 +12,7 @@ from advdyn.attacks.attack import Attack
 from advdyn.errors import InputError
 from advdyn.robustness import names
 from advdyn.study.model import Cost, Step, StudyModel, parameter
+from advdyn.study.sizes import holding, itemsize, known
 
 TRAININGS = (
     "standard", "fgsm", "fgsm-minmax", "pgd", "sign-noise", "uniform-noise", "random-eps", "nonrobust",
@@ -21,7 +22,6 @@ Training = Literal[
 ]  # fmt: skip
 OPTIMISER = ("optimiser", "learning_rate", "momentum", "weight_decay", "batch")
 RUNNING = ("root", "device", "dtype")
-FIGURE = Cost(8.0, 450.0, 2.0)
 FIGURES = (
     "curves", "attacks", "confidence", "training_eps", "capacity", "regularisation", "linearity", "rays", "transfer",
     "gallery", "filters", "scale", "masking",
@@ -76,34 +76,116 @@ def _rank(model: "Model") -> tuple[int, float]:
 COMPARED = 12  # runs compared at most: transfer goes over all pairs
 
 
+def effort(model: str, pixels: int) -> float:
+    """Multiplications for an image: the weights of a dense network; of a convolution measured, of your own as much."""
+    kind = names.parse(model)
+    if kind.kind in ("cnn", "own"):
+        return 2e3 * pixels
+    return 1.3 * pixels * max(kind.width, 10) + max(0, kind.depth - 1) * kind.width**2
+
+
+def network_memory(model: str, pixels: int, itemsize: int, runs: int) -> float:
+    """Weights, gradients and moments of the runs in MB, and the activations of a batch of 500 images.
+
+    Of your own network nobody knows: room is left for a dozen layers of 64 channels at a quarter of the pixels.
+    """
+    kind = names.parse(model)
+    layers = {"cnn": 40.0, "own": 130.0}.get(kind.kind, 0.0) * pixels + 4.0 * kind.depth * kind.width
+    weights = 2e5 if kind.kind == "cnn" else 3e6 if kind.kind == "own" else effort(model, pixels)
+    return 1e-6 * itemsize * (8 * weights * runs + 500 * layers)
+
+
 def training_cost(point: Mapping[str, Any]) -> Cost:
     """Forward and backward passes through the images, at the rates measured in benchmarks/training.py."""
+    at = known(Model, point)
     passes = {"standard": 1.0, "sign-noise": 2.0, "uniform-noise": 2.0, "fgsm-minmax": 2.0, "nonrobust": 2.0}
-    passes |= {"pgd": 1.0 + point["train_steps"]}
-    kind = names.parse(point["model"])
-    weights = 1e3 * max(kind.width, 10) + max(0, kind.depth - 1) * kind.width**2 if kind.kind != "own" else 1e6
-    updates = max(point["epochs"] * point["n_train"] / point["batch"], point["least_updates"])
-    one = updates * (8e-4 + point["batch"] * 6e-11 * weights) * passes.get(point["training"], 3.0)
-    return Cost(3 + 0.8 * one * lanes_in(point), 700 + 0.01 * point["n_train"], 1.0 * lanes_in(point))
+    passes |= {"pgd": 1.0 + at["train_steps"]}
+    runs, pixels, size = lanes_in(at), at["data_pixels"], itemsize(at)
+    updates = max(at["epochs"] * at["n_train"] / at["batch"], at["least_updates"])
+    one = updates * (8e-4 + at["batch"] * 6e-11 * effort(at["model"], pixels)) * passes.get(at["training"], 3.0)
+    working = network_memory(at["model"], pixels, size, runs) + 3e-6 * size * at["n_train"] * pixels
+    measured = at["data_samples"] * (1.5e-5 + 2e-12 * effort(at["model"], pixels))  # errors without attack, under FGSM
+    return Cost(4 + (0.8 * one + measured) * runs, 370 + holding(at, size, working), 1.0 * runs)
+
+
+def images_attacked(at: Mapping[str, Any]) -> int:
+    """The test images under attack; all are a fifth of the data set at most."""
+    return at["n_test"] or at["data_samples"] // 5
 
 
 def attack_cost(point: Mapping[str, Any]) -> Cost:
-    """Gradients of all attacks, eps and restarts."""
-    specs = [Attack.from_settings(name, spec) for name, spec in point["attacks"].items()]
-    images = point["n_test"] or 10_000
-    eps = {"linf": len(point["eps_linf"]), "l2": len(point["eps_l2"])}
-    gradients = sum(max(1, a.steps) * a.restarts * eps[a.norm] for a in specs) * len(point["clip"])
-    return Cost(3 + 8e-6 * gradients * images * len(point["seeds"]), 700 + 0.05 * images, 1.0)
+    """Gradients of all attacks, eps and restarts; starts, examples and results of the images attacked."""
+    at = known(Model, point)
+    specs = [Attack.from_settings(name, spec) for name, spec in at["attacks"].items()]
+    images, pixels, size, runs = images_attacked(at), at["data_pixels"], itemsize(at), lanes_in(at)
+    eps = {"linf": len(at["eps_linf"]), "l2": len(at["eps_l2"])}
+    gradients = sum(max(1, a.steps) * a.restarts * eps[a.norm] for a in specs) * len(at["clip"])
+    each = 5e-6 + 3e-11 * effort(at["model"], pixels)
+    working = network_memory(at["model"], pixels, size, runs) + 8e-6 * size * images * pixels
+    seconds = 4 + each * gradients * images * runs
+    return Cost(seconds, 350 + holding(at, size, working + 1e-3 * images * sum(eps.values())), 1.0)
+
+
+def compared_memory(at: Mapping[str, Any], copies: float) -> float:
+    """A dozen networks of those compared, the images attacked in so many copies, and the data set."""
+    size, pixels = itemsize(at), at["data_pixels"]
+    networks = max(network_memory(name, pixels, size, COMPARED) for name in [*at["compared"], at["surrogate"]])
+    return 380 + holding(at, size, networks + copies * 1e-6 * size * images_attacked(at) * pixels)
 
 
 def surrogate_cost(point: Mapping[str, Any]) -> Cost:
-    """Passes through the bundled images, for a dozen targets of a few seeds."""
-    return Cost(5 + 3 * point["surrogate_epochs"], 800.0, 20.0)
+    """Passes through half of the validation and test images, for a dozen targets of a few seeds."""
+    at = known(Model, point)
+    images = at["data_samples"] / 5
+    one = 0.5e-3 + 3e-9 * effort(at["surrogate"], at["data_pixels"])
+    seconds = 5 + at["surrogate_epochs"] * COMPARED * len(at["seeds"]) * images / at["batch"] * 3 * one
+    return Cost(seconds, compared_memory(at, 8.0), 20.0)
 
 
 def transfer_cost(point: Mapping[str, Any]) -> Cost:
-    """All pairs of a dozen networks, on the images attacked."""
-    return Cost(8 + 4e-3 * (point["n_test"] or 10_000), 800.0)
+    """All pairs of a dozen networks, on the images attacked, at every eps."""
+    at = known(Model, point)
+    each = 1e-7 + 6e-12 * max(effort(name, at["data_pixels"]) for name in [*at["compared"], at["surrogate"]])
+    pairs = COMPARED * (COMPARED + 2) * len(at["seeds"]) * len(at["eps_linf"])
+    return Cost(8 + each * pairs * images_attacked(at), compared_memory(at, 4.0 + len(at["eps_linf"])))
+
+
+def scale_cost(point: Mapping[str, Any]) -> Cost:
+    """Trainings at every resolution; all images at the largest, twice, beside those at the one before."""
+    at = known(Model, point)
+    size, sides = itemsize(at), at["resolutions"]
+    updates = max(at["epochs"] * at["n_train"] / at["batch"], at["least_updates"])
+    efforts = sum(effort(name, side**2) for name in at["scaled_models"] for side in sides)
+    trainings = len(sides) * len(at["scaled_models"])
+    passes = updates * (8e-4 * trainings + at["batch"] * 6e-11 * efforts)
+    resampled = 3e-8 * at["data_samples"] * sum(side**2 for side in sides)
+    seconds = 5 + resampled + at["scaled_seeds"] * (passes + 5e-4 * trainings * images_attacked(at))
+    largest = max(network_memory(name, sides[-1] ** 2, size, at["scaled_seeds"]) for name in at["scaled_models"])
+    scaled = 1.05e-6 * size * at["data_samples"] * sides[-1] ** 2
+    return Cost(seconds, 380 + holding(at, size, 2 * scaled + largest))
+
+
+def picture_cost(point: Mapping[str, Any]) -> Cost:
+    """Rays, galleries and filters of a dozen networks."""
+    at = known(Model, point)
+    return Cost(10.0, compared_memory(at, 2.0), 5.0)
+
+
+def collected(base: float, copies: float, seconds: float, disk: float) -> Callable[[Mapping[str, Any]], Cost]:
+    """The cost of a step that holds the collected data, dense in all that is swept, in so many copies."""
+
+    def cost(point: Mapping[str, Any]) -> Cost:
+        at = known(Model, point)
+        # error, confidence and rate of every attack, eps and box, and some quantiles at each eps, in float32
+        eps = len(set(at["eps_linf"]) | set(at["eps_l2"]))
+        each = 4e-6 * eps * len(at["clip"]) * (3 * len(at["attacks"]) + 20)
+        size = at["places"] * at["count"] * each
+        return Cost(seconds + 0.05 * at["jobs"] + 0.02 * size, base + copies * size, disk)
+
+    return cost
+
+
+FIGURE = collected(260, 2.0, 6.0, 2.0)
 
 
 class Model(StudyModel):
@@ -134,15 +216,15 @@ class Model(StudyModel):
         "scale": Step(
             ("scaled_models", "resolutions", "scaled_seeds", "n_train", "epochs", "least_updates", *OPTIMISER,
              "n_test", *RUNNING),
-            cost=lambda _: Cost(30.0, 900.0), gpu=lambda _: True,
+            cost=scale_cost, gpu=lambda _: True,
         ),
         "illustrate": Step(
             ("transfer_attack", "eps_reference", *RUNNING),
-            cost=lambda _: Cost(15.0, 700.0, 5.0), after=("train",), takes=compared,
+            cost=picture_cost, after=("train",), takes=compared,
         ),
-        "collect": Step(cost=lambda _: Cost(6.0, 900.0, 5.0)),
-        "assess": Step(cost=lambda _: Cost(6.0, 700.0)),
-        **{f"plot_{kind}": Step(cost=lambda _: FIGURE) for kind in FIGURES},
+        "collect": Step(cost=collected(130, 4.0, 6.0, 5.0)),
+        "assess": Step(cost=collected(190, 3.0, 6.0, 0.5)),
+        **{f"plot_{kind}": Step(cost=FIGURE) for kind in FIGURES},
     }  # fmt: skip
 
     dataset: str = parameter("mnist", "data set, by its name in the configuration", sweep=False)

@@ -1,6 +1,6 @@
 """The parameters and steps of the study `semisupervised`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any, ClassVar, Literal, Self
 
@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from advdyn.semisupervised import lengths
 from advdyn.study.model import Cost, Step, StudyModel, parameter
+from advdyn.study.sizes import holding, itemsize, known
 
 SYSTEM = (
     "training", "n_labels", "n_pool", "eps", "power_iterations", "xi", "alpha", "width", "batch_normalisation",
@@ -18,34 +19,81 @@ MOONS = (
     "moons_labels", "moons_pool", "moons_noise", "moons_eps", "moons_width", "moons_updates", "moons_seeds",
 )  # fmt: skip
 RUNNING = ("root", "device", "dtype")
-FIGURE = Cost(5.0, 450.0, 2.0)
 FIGURES = ("labels", "eps", "iterations", "smoothness", "learning", "pseudo_labels", "distances", "moons")
+
+
+def weights_of(at: Mapping[str, Any]) -> float:
+    """Weights of a classifier."""
+    return (at["data_pixels"] + at["width"] + 10) * at["width"]
 
 
 def training_cost(point: Mapping[str, Any]) -> Cost:
     """Passes through the network, calibrated at 784-256-256-10: 2 ms supervised, 6 ms with a direction, a core."""
-    passes = point["batch_labelled"] * 3.0
-    if point["training"] == "adversarial":
-        passes += point["batch_labelled"] * 6.0
-    elif point["training"] != "supervised":
-        steps = {"random": 0, "pseudo-label": 1}.get(point["training"], point["power_iterations"])
-        passes += point["batch_pool"] * (4.0 + 2.0 * steps)
-    weights = 784 * point["width"] + point["width"] ** 2
+    at = known(Model, point)
+    passes = at["batch_labelled"] * 3.0
+    if at["training"] == "adversarial":
+        passes += at["batch_labelled"] * 6.0
+    elif at["training"] != "supervised":
+        steps = {"random": 0, "pseudo-label": 1}.get(at["training"], at["power_iterations"])
+        passes += at["batch_pool"] * (4.0 + 2.0 * steps)
+    weights, runs, size = weights_of(at), len(at["seeds"]), itemsize(at)
     one = 1.5e-3 + passes * weights * 2 / 6e10
-    runs = len(point["seeds"])
-    seen = point["checkpoints"] * (point["n_pool"] + 10000) * weights * 2 / 6e10
-    memory = 500.0 + (point["n_pool"] + 10000) * 784 * 4e-6 * 2 + 40e-6 * weights * runs
-    return Cost(4 + (point["updates"] * one + seen) * runs, memory, 1.0 + 5e-6 * weights * runs)
+    images = at["checkpoints"] * (at["n_pool"] + at["data_samples"] / 4)
+    # predictions of pool, validation and test at every checkpoint; the pool; weights, gradients and moments
+    working = 50 * runs * images + 3 * size * at["n_pool"] * at["data_pixels"] + 8 * size * weights * runs
+    seconds = 5 + (at["updates"] * one + images * weights * 2 / 6e10) * runs
+    return Cost(
+        seconds, 280 + holding(at, size, 120 + 1e-6 * working), 1.0 + 5e-6 * weights * runs + 5e-6 * runs * images
+    )
 
 
 def evaluation_cost(point: Mapping[str, Any]) -> Cost:
-    """Probabilities of all images and perturbations of some, for the seeds of a block (five at 256 neurons)."""
-    return Cost(6 + 0.02 * point["probe_images"], 900.0)
+    """Probabilities of all images, and perturbations of some, for the seeds of a block."""
+    at = known(Model, point)
+    weights, runs, size = weights_of(at), len(at["seeds"]), itemsize(at)
+    kept = runs * at["checkpoints"] * (at["n_pool"] + at["data_samples"] / 4)
+    seconds = 4 + 1e-8 * runs * at["probe_images"] * weights * max(at["probe_iterations"]) / 8
+    working = 50 * kept + 40 * size * at["probe_images"] * (at["data_pixels"] + at["width"]) + 8 * weights * runs
+    return Cost(seconds, 290 + holding(at, size, 120 + 1e-6 * working), 1.0)
+
+
+def distances_cost(point: Mapping[str, Any]) -> Cost:
+    """All pairs of the pool, in blocks; the pool in double precision, twice."""
+    at = known(Model, point)
+    pool = at["n_pool"] * at["data_pixels"]
+    seconds = 3 + 1.5e-10 * pool * at["n_pool"]
+    return Cost(seconds, 110 + holding(at, 4, 1.6e-5 * pool + 3e-3 * at["n_pool"]))
 
 
 def moons_cost(point: Mapping[str, Any]) -> Cost:
-    """All runs as one batch of small tensors for each method."""
-    return Cost(5 + point["moons_updates"] * 1e-2 * len(point["moons_noise"]) * point["moons_seeds"] / 5, 500.0)
+    """All runs as one batch of small tensors for each method; outputs at the pool and on a grid of 4,800 points."""
+    at = known(Model, point)
+    each = 4e-5 * at["moons_seeds"] * at["moons_width"] * (at["moons_pool"] + 4800)
+    seconds = 7 + at["moons_updates"] * 1e-2 * len(at["moons_noise"]) * at["moons_seeds"] / 5
+    return Cost(seconds, 450 + each)
+
+
+def planting_cost(point: Mapping[str, Any]) -> Cost:
+    """Four short trainings of five seeds, and the images again with false ones."""
+    at = known(Model, point)
+    size, weights = itemsize(at), weights_of(at)
+    working = 3 * size * at["n_pool"] * at["data_pixels"] + 40 * size * weights
+    return Cost(6 + 2.5e-7 * weights * at["planted_updates"], 280 + holding(at, size, 120 + 1e-6 * working))
+
+
+def collected(base: float, copies: float, seconds: float, disk: float) -> Callable[[Mapping[str, Any]], Cost]:
+    """The cost of a step that holds the collected data, dense in all that is swept, in so many copies."""
+
+    def cost(point: Mapping[str, Any]) -> Cost:
+        at = known(Model, point)
+        each = 8 * at["checkpoints"] + 20 * len(at["probe_eps"]) + 20 * len(at["probe_iterations"])
+        size = 8e-6 * at["places"] * at["count"] * each + 1
+        return Cost(seconds + 0.1 * at["jobs"] + 0.02 * size, base + copies * size, disk)
+
+    return cost
+
+
+FIGURE = collected(280, 2.0, 5.0, 2.0)
 
 
 class Model(StudyModel):
@@ -59,16 +107,16 @@ class Model(StudyModel):
             (*PROBED, *RUNNING), "block", evaluation_cost, after=("train",), gpu=lambda _: True,
         ),
         "measure_distances": Step(
-            ("n_pool",), "cell", lambda p: Cost(4 + 60 * (p["n_pool"] / 1e4) ** 2, 500 + p["n_pool"] * 784 * 2e-5),
+            ("n_pool",), "cell", distances_cost,
         ),
         "train_moons": Step((*MOONS, "xi", "alpha", "root"), cost=moons_cost),
         "plant": Step(
             ("n_labels", "n_pool", "eps", "xi", "alpha", "width", "planted_updates", *RUNNING),
-            cost=lambda p: Cost(5 + 5 * 0.01 * p["planted_updates"], 700.0), gpu=lambda _: True,
+            cost=planting_cost, gpu=lambda _: True,
         ),
-        "collect": Step(cost=lambda _: Cost(4.0, 600.0, 10.0)),
-        "assess": Step(cost=lambda _: Cost(4.0, 500.0)),
-        **{f"plot_{kind}": Step(cost=lambda _: FIGURE) for kind in FIGURES},
+        "collect": Step(cost=collected(120, 4.0, 4.0, 10.0)),
+        "assess": Step(cost=collected(190, 3.0, 4.0, 0.5)),
+        **{f"plot_{kind}": Step(cost=FIGURE) for kind in FIGURES},
     }  # fmt: skip
 
     dataset: str = parameter("mnist", "data set, by its name in the configuration", sweep=False)

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 Per = Literal["study", "panel", "cell", "block"]
+AROUND = 400.0  # MB: the two nested snakemakes in the allocation of a job hold 140 each; shell, srun
+STARTING = 10  # minutes: a node under load, and shared storage from which torch is loaded for the first time
+CUDA = 2500.0  # MB on the host for the libraries of CUDA; an estimate, not measured
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,14 @@ class Cost:
     seconds: float
     memory: float = 300.0
     disk: float = 0.5
+
+    def mem_mb(self, attempt: int = 1, gpu: bool = False) -> int:
+        """Memory to ask a scheduler for, in MB: a margin, and room for the two snakemakes around a job on a cluster."""
+        return int(1.3 * self.memory + AROUND + CUDA * gpu) * attempt
+
+    def runtime(self, attempt: int = 1) -> int:
+        """Time to ask a scheduler for, in minutes: three times what the reference machine takes."""
+        return (STARTING + int(3 * self.seconds / 60)) * attempt
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from collections import defaultdict
 
 from advdyn.study import run
 from advdyn.study.errors import ConfigError, wrong
+from advdyn.study.sizes import Sizes
 from advdyn.study.sweep import MAX_PANELS
 
 
@@ -19,11 +20,11 @@ def table(planned: run.Run, cores: int) -> str:
     """Jobs, core-hours, wall hours, peak memory and disk of each study and step, as text."""
     lines = [f"{'study':<10} {'step':<22} {'jobs':>6} {'core-hours':>11} {'memory MB':>10} {'disk MB':>9}"]
     hours = disk = memory = longest = 0.0
-    jobs = 0
+    jobs, sizes = 0, Sizes(planned)
     for name, study in planned.studies.items():
         groups = defaultdict(list)
         for job in study.all_jobs():
-            groups[job.step].append(study.cost(job.step, job.point))
+            groups[job.step].append(study.cost(job.step, sizes.of(name, job.step, job.cell, job.block)))
         for step, costs in groups.items():
             seconds = sum(c.seconds for c in costs)
             most, size = max(c.memory for c in costs), sum(c.disk for c in costs)

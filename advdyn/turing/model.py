@@ -1,6 +1,6 @@
 """The parameters and steps of the study `turing`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from math import prod
 from statistics import mode
@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from advdyn.study.model import Cost, Step, StudyModel, parameter
+from advdyn.study.sizes import holding, itemsize, known
 
 CONTROLS = ("none", "label-scaled", "frozen-critic", "random-field", "permuted-pixels")
 Control = Literal["none", "label-scaled", "frozen-critic", "random-field", "permuted-pixels"]
@@ -18,7 +19,6 @@ SYSTEM = (
     "initial_scale", "inputs", "optimiser", "batch", "form", "eta", "duration", "times", "gram_every", "filters",
 )  # fmt: skip
 RUNNING = ("root", "device", "dtype")
-FIGURE = Cost(5.0, 450.0, 2.0)
 FIGURES = (
     "distance", "input", "filters", "features", "symmetry", "pattern", "synthetic_without", "synthetic_with",
     "bounds", "looseness", "residual", "logistic", "exponents", "controls", "spectra", "stability",
@@ -33,21 +33,91 @@ TIMES = [
 
 
 def lanes_in(point: Mapping[str, Any]) -> int:
-    """The number of runs a job trains together."""
-    lanes = ("adversary", "adversary_weight", "penalty", "seeds")
-    return prod(len(point[name]) for name in lanes if isinstance(point.get(name), list))
+    """The number of runs a job trains together; without an adversary its weight and penalty are nothing."""
+    with_one = prod(len(point[name]) for name in ("adversary_weight", "penalty") if isinstance(point.get(name), list))
+    adversaries = point["adversary"] if isinstance(point["adversary"], list) else [point["adversary"]]
+    return len(point["seeds"]) * sum(with_one if adversary == "with" else 1 for adversary in adversaries)
+
+
+def outputs_of(at: Mapping[str, Any]) -> int:
+    """Outputs of the net: the classes of a data set, of which ten are expected, or one."""
+    return 1 if at["net"] == "theory" else 10
 
 
 def training_cost(point: Mapping[str, Any]) -> Cost:
-    """Matrix products of every step in the span form or the plain one, and the spectrum of the Gram matrix."""
-    n, m, runs = point["n"], point["width"], lanes_in(point)
-    steps = point["duration"] / point["eta"]
-    outputs = 1 if point["net"] == "theory" else 10
-    form = n if point["form"] != "plain" and point["optimiser"] != "adam" else 1600
-    one = 2e-4 + m * n * (2 * form + 20 * outputs + 2 * n / point["gram_every"]) * 6e-11
-    extra = {"label-scaled": 4.0, "random-field": 2.0}.get(point["control"], 1.0)
-    memory = 400 + 8e-6 * runs * (20.0 * m * n + 4.0 * m * 784)
-    return Cost(3 + steps * one * runs * extra, memory, 0.01 * runs * m)
+    """Matrix products of every step in the span form or the plain one, and what is recorded at some of them.
+
+    That is the cosines of all neurons, and of the full net the spectrum of the kernel at two to six snapshots.
+    """
+    at = known(Model, point)
+    n, m, runs, pixels, size = at["n"], at["width"], lanes_in(at), at["data_pixels"], itemsize(at)
+    steps, outputs = at["duration"] / at["eta"], outputs_of(at)
+    span = at["form"] != "plain" and at["optimiser"] != "adam"
+    one = 2e-4 + m * n * (2 * (n if span else 2 * pixels) + 20 * outputs + 2 * n / at["gram_every"]) * 4e-11
+    extra = {"label-scaled": 4.0, "random-field": 2.0}.get(at["control"], 1.0)
+    rows = kernel_rows(at)
+    record = recorded(at) * m * (m + n) * n * 1.5e-10 + min(recorded(at), 6) * rows**2 * (rows + m) * 1.3e-10
+    # ten tensors (run, m, n); the hidden layers and their start, in the plain form with Adam's moments
+    tensors = runs * m * (10 * size * n + (8 if span else 8 + 5 * size) * pixels) + 16 * len(at["seeds"]) * m * pixels
+    memory = 350 + holding(at, size, 1e-6 * (tensors + 8 * runs * m * recorded(at) + kernel(at)))
+    return Cost(4 + (steps * one * extra + record) * runs, memory, 0.003 * runs * m * (1 + pixels / 784))
+
+
+def recorded(at: Mapping[str, Any]) -> int:
+    """The times that a run is recorded at."""
+    return sum(time <= at["duration"] for time in at["times"]) + 1
+
+
+def kernel_rows(at: Mapping[str, Any]) -> int:
+    """Rows of the kernel of all outputs at all examples; of a larger one no spectrum is computed."""
+    return min(outputs_of(at) * at["n"], 2048)
+
+
+def kernel(at: Mapping[str, Any]) -> float:
+    """Bytes of that kernel, with what it is made of and its decomposition."""
+    return 40.0 * kernel_rows(at) * (at["width"] + kernel_rows(at))
+
+
+def bounds_cost(point: Mapping[str, Any]) -> Cost:
+    """The images in double precision; the distance of every neuron at every time, and what is divided by it."""
+    at = known(Model, point)
+    distances = lanes_in(at) * at["width"] * recorded(at)
+    return Cost(2 + 3e-7 * distances, 160 + holding(at, 8, 5e-5 * distances + 3e-5 * at["n"] ** 2), 1.0)
+
+
+def diagnosis_cost(point: Mapping[str, Any]) -> Cost:
+    """The spectra of all filters before and after, and of the Jacobian of a step, which has the kernel in it."""
+    at = known(Model, point)
+    filters = lanes_in(at) * at["width"] * at["data_pixels"]
+    jacobian = 5e-5 * at["spectrum_size"] ** 2
+    seconds = 5 + 3e-7 * filters + 2.5e-10 * lanes_in(at) * kernel_rows(at) ** 2 * (kernel_rows(at) + at["width"])
+    return Cost(seconds, 350 + holding(at, itemsize(at), 2e-5 * filters + jacobian + 1e-6 * kernel(at)), 1.0)
+
+
+def picture_cost(point: Mapping[str, Any]) -> Cost:
+    """The weights of the jobs shown, and embeddings of some neurons."""
+    at = known(Model, point)
+    weights = 8e-6 * at["runs"] * at["width"] * at["data_pixels"]
+    seconds = 6 + 0.02 * at["embedding_seeds"] * at["embedded_neurons"] + 0.02 * weights
+    return Cost(seconds, 450 + holding(at, itemsize(at), weights), 5.0)
+
+
+def collected(base: float, copies: float, seconds: float, disk: float) -> Callable[[Mapping[str, Any]], Cost]:
+    """The cost of a step that holds the collected data, in so many copies.
+
+    Of every run, padded to the widest net: distances in both layers at every time, and six numbers at six snapshots.
+    """
+
+    def cost(point: Mapping[str, Any]) -> Cost:
+        at = known(Model, point)
+        size = 4e-6 * at["runs"] * at["width"] * (2 * recorded(at) + 36)
+        size += 8e-6 * at["runs"] * at["filters"] * at["data_pixels"]  # of the first seed, at six snapshots
+        return Cost(seconds + 0.1 * at["jobs"] + 0.02 * size, base + copies * size, disk + 0.5 * size * (disk > 5))
+
+    return cost
+
+
+FIGURE = collected(260, 1.7, 6.0, 2.0)
 
 
 def shown(jobs: Sequence[tuple["Model", str]]) -> list[bool]:
@@ -84,18 +154,18 @@ class Model(StudyModel):
     steps: ClassVar[Mapping[str, Step]] = {
         "train": Step((*SYSTEM, *RUNNING, "seeds"), "block", training_cost, gpu=lambda _: True),
         "bound": Step(
-            ("deltas",), "block", lambda _: Cost(2.0, 350.0, 1.0), after=("train",),
+            ("deltas",), "block", bounds_cost, after=("train",),
         ),
         "diagnose": Step(
-            ("spectrum_size", *RUNNING), "block", lambda _: Cost(6.0, 700.0, 1.0), after=("train",),
+            ("spectrum_size", *RUNNING), "block", diagnosis_cost, after=("train",),
         ),
         "illustrate": Step(
             ("embedding_seeds", "embedded_neurons", *RUNNING),
-            cost=lambda _: Cost(25.0, 800.0, 5.0), after=("train",), takes=shown,
+            cost=picture_cost, after=("train",), takes=shown,
         ),
-        "collect": Step(cost=lambda _: Cost(8.0, 1200.0, 20.0)),
-        "assess": Step(cost=lambda _: Cost(6.0, 900.0)),
-        **{f"plot_{kind}": Step(cost=lambda _: FIGURE) for kind in FIGURES},
+        "collect": Step(cost=collected(130, 3.0, 6.0, 10.0)),
+        "assess": Step(cost=collected(200, 2.0, 6.0, 0.5)),
+        **{f"plot_{kind}": Step(cost=FIGURE) for kind in FIGURES},
     }  # fmt: skip
 
     dataset: str = parameter("mnist", "data set, by its name in the configuration")
