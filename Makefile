@@ -6,21 +6,27 @@
 # make clean-stale    list files that no study plans any more; DELETE=1 removes them
 # make report         the report of a finished run, and where everything is
 # make ledger-docs    keep the ledger of a finished run of paper size in docs/ (CONFIG=)
+# make cluster-check  whether a run can be submitted as its profile says (PROFILE=profiles/slurm, CONFIG=)
+# make resume         after a crash of a run on a cluster: cancel what it left in the queue, then go on (PROFILE=, CONFIG=)
 # make peers          other attack libraries beside the environment, only for comparison with them in the tests
+# make test-slurm     every test on a Slurm cluster that they bring up on this machine (root; docs/cluster.md)
 # make test-unit      the tests that do not run snakemake;  make lint, format, schemas, bench, pins
 
 PYTHON ?= python3
 CORES ?= all
 CONFIG ?=
+PROFILE ?= profiles/slurm
+# Processes that run tests side by side, each a file at a time.
+WORKERS ?= logical
 VENV := .venv
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 PEERS := $(shell sed -n 's/==.*//p' envs/requirements-peers.txt)
-PINS := envs/requirements-dev.txt envs/requirements.txt envs/constraints.txt
+PINS := envs/requirements-dev.txt envs/requirements.txt envs/requirements-cluster.txt envs/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help env run report ledger-docs partial plan clean-stale test test-unit peers lint format schemas pins bench
+.PHONY: help env run report ledger-docs partial plan clean-stale cluster-check resume test test-unit test-slurm peers lint format schemas pins bench
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -57,11 +63,22 @@ clean-stale: env
 ledger-docs: env
 	@$(BIN)/python -m advdyn.study.ledger $(or $(CONFIGFILE),--configfile config/paper.yaml)
 
+cluster-check: env
+	@$(BIN)/python -m advdyn.cluster.check --profile $(PROFILE) $(CONFIGFILE)
+
+resume: env
+	@$(BIN)/python -m advdyn.cluster.resume --profile $(PROFILE) $(CONFIGFILE)
+	$(SNAKEMAKE) --workflow-profile $(PROFILE) $(CONFIGFILE) --unlock
+	$(SNAKEMAKE) --workflow-profile $(PROFILE) $(CONFIGFILE)
+
 test: env
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slurm_long"
 
 test-unit: env
-	$(BIN)/python -m pytest -m "not workflow"
+	$(BIN)/python -m pytest -m "not workflow and not slurm"
+
+test-slurm: env
+	$(BIN)/python -m pytest tests/slurm
 
 # Without their dependencies: some would pull a torchvision that this torch has no build for.
 peers: env

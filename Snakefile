@@ -38,6 +38,10 @@ wildcard_constraints:
     dataset=layout.SEGMENT,
 
 
+# Where jobs run under `--sdm apptainer`, and only then; relative to the folder of the run, so that a checkout may move.
+container: "envs/advdyn.sif"
+
+
 # --- rules ----------------------------------------------------------------------------------------
 include: "workflow/rules/data.smk"
 include: "workflow/rules/ledger.smk"
@@ -51,6 +55,16 @@ for study in RUN.studies:
 # --- messages -------------------------------------------------------------------------------------
 onstart:
     stop_without_profile()
+    stop_without_image()
+    records.begin(launch.name(), RUN.results, *log)
+
+
+onsuccess:
+    records.end(launch.name())
+
+
+onerror:
+    records.end(launch.name())
 
 
 report: "workflow/report/workflow.rst"

@@ -54,7 +54,10 @@ class Run:
 
 
 def load(
-    configfiles: Sequence[str | Path] = (), given: Mapping[str, Any] | None = None, folder: str | Path = STUDY_FOLDER
+    configfiles: Sequence[str | Path] = (),
+    given: Mapping[str, Any] | None = None,
+    folder: str | Path = STUDY_FOLDER,
+    rules: Sequence[str] | None = None,
 ) -> Run:
     """Check a run: config/config.yaml, the files laid over it, what the command line gives, and its study files.
 
@@ -69,6 +72,9 @@ def load(
         The values of ``--config``.
     folder
         Where the study files are.
+    rules
+        When given, only the studies that these rules belong to (their names hold the study's) are read and built: a
+        job's own snakemake knows its rule, and starts in half the time.
 
     Raises
     ------
@@ -87,7 +93,7 @@ def load(
     if not isinstance(partial, bool):
         raise wrong(tree.where("partial"), "partial", partial, "true or false")
     data = _data(tree)
-    studies = _studies(tree, Path(folder), data)
+    studies = _studies(tree, Path(folder), data, rules)
     return Run(results, layout.logs_root(results), partial, studies, data)
 
 
@@ -112,13 +118,17 @@ def _results(tree: Tree) -> str:
     return results
 
 
-def _studies(tree: Tree, folder: Path, data: Mapping[str, data_model.Dataset]) -> dict[str, sweep.Sweep]:
+def _studies(
+    tree: Tree, folder: Path, data: Mapping[str, data_model.Dataset], rules: Sequence[str] | None
+) -> dict[str, sweep.Sweep]:
     asked = tree.data.get("studies")
     if not isinstance(asked, dict) or not any(v is not None for v in asked.values()):
         raise wrong(tree.where("studies"), "studies", asked, "at least one of " + ", ".join(registry.STUDIES))
     studies = {}
     for name, override in asked.items():
         if override is None:  # a study that another file of this run asked for, taken out
+            continue
+        if rules is not None and not any(name in rule.split("_") for rule in rules):
             continue
         model = registry.model_of(name, tree.where("studies", name))
         if not isinstance(override, dict):

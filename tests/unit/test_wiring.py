@@ -161,16 +161,6 @@ def test_conda_and_pip_have_the_same_pins():
     assert {pin.lower() for pin in pip} <= constraints
 
 
-def test_every_profile_repeats_the_entries_of_the_default():
-    yaml = YAML(typ="safe")
-    default = yaml.load((ROOT / "profiles" / "default" / "config.yaml").read_text())
-    assert "code" not in default["rerun-triggers"]
-    assert not set(default) & {"cores", "jobs", "executor", "default-resources"}
-    for profile in (ROOT / "profiles").glob("*/config.yaml"):
-        own = yaml.load(profile.read_text())
-        assert {k: own.get(k) for k in default} == default, profile
-
-
 def test_the_snakefile_fits_a_screen_and_imports_nothing_heavy():
     text = (ROOT / "Snakefile").read_text()
     assert len(text.splitlines()) < 100

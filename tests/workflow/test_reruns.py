@@ -5,7 +5,7 @@ import re
 import shutil
 
 import pytest
-from conftest import Checkout, tiny_checkout
+from checkouts import Checkout, tiny_checkout
 
 pytestmark = pytest.mark.workflow
 
@@ -209,11 +209,18 @@ def test_runs_of_different_size_do_not_touch_each_other(finished):
     assert not finished.planned()
 
 
-@pytest.mark.parametrize("profile", ["none", "profiles/defualt"])
-def test_without_its_profile_a_run_stops_before_any_job(finished, profile):
+def test_without_its_profile_a_run_stops_before_any_job(finished):
     finished.edit("config/studies/mixture.yaml", "count: 4", "count: 6")
     before = finished.digests("results/mixture/simulation")
-    done = finished.snakemake("--cores", "2", "--workflow-profile", profile)
+    done = finished.snakemake("--cores", "2", "--workflow-profile", "none")
     assert done.returncode != 0
     assert "use --workflow-profile profiles/default" in done.stdout + done.stderr
     assert finished.digests("results/mixture/simulation") == before
+
+
+@pytest.mark.parametrize("dry", [[], ["-n"]], ids=["run", "dry run"])
+def test_a_misspelt_profile_stops_the_run_and_the_dry_run(finished, dry):
+    done = finished.snakemake("--cores", "2", "--workflow-profile", "profiles/defualt", *dry)
+    assert done.returncode != 0
+    said = "--workflow-profile: found 'profiles/defualt', allowed: profiles/default, profiles/generic, profiles/slurm"
+    assert said in done.stdout + done.stderr

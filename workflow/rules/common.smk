@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,16 +12,25 @@ from snakemake.exceptions import WorkflowError
 from advdyn import provenance
 from advdyn.atomic import whole
 from advdyn.closure import closure
+from advdyn.cluster import launch, records
+from advdyn.data import cost as data_cost
 from advdyn.data.files import PUBLISHED, directory_files
 from advdyn.study import layout, run
 from advdyn.study.errors import ConfigError
+from advdyn.study.model import Cost
+from advdyn.study.sizes import Sizes
 
 BASE = Path(workflow.basedir)
 PINS = "envs/requirements.txt"
 
 try:
+    launch.prepare(sys.argv[1:], BASE)
     # Snakemake lists the file that the Snakefile names last; it is the lowest, and read in any case.
-    RUN = run.load(workflow.configfiles[:-1], workflow.config_settings.config)
+    RUN = run.load(
+        workflow.configfiles[:-1],
+        workflow.config_settings.config,
+        rules=launch.rules_of_job(sys.argv[1:]),
+    )
 except ConfigError as error:
     raise WorkflowError(str(error))
 
@@ -45,16 +55,21 @@ def tracked(file):
 
 
 @cache
-def code_of(script):
+def code_files(script):
     """What a rule's code is made of: its script, the pins, and every module the script imports."""
     path = BASE / "scripts" / f"{script}.py"
     return [tracked(file) for file in (path, BASE / PINS, *closure(path, BASE))]
 
 
+def code_of(script):
+    """An input function: a rule's code, looked for only when a job of the rule is planned."""
+    return lambda wildcards: code_files(script)
+
+
 @cache
 def code_digest_of(script):
     """The digest of a rule's code; asked for once for each of its jobs."""
-    return provenance.code_digest(code_of(script))
+    return provenance.code_digest(code_files(script))
 
 
 def point_of(study, step):
@@ -72,35 +87,61 @@ def point_of(study, step):
 
 
 def need(study, step):
-    """Resources of a rule, from its problem's size; a retry asks for more."""
+    """Resources of a rule, from its problem's size; a retry asks for more. Its threads are one (docs/cluster.md)."""
+
+    def point(wildcards):
+        reads = RUN.studies[study].model.steps[step].reads
+        return point_of(study, step)(wildcards) if reads else {}
 
     def cost(wildcards):
-        if not RUN.studies[study].model.steps[step].reads:
-            return RUN.studies[study].cost(step, {})
-        return RUN.studies[study].cost(step, point_of(study, step)(wildcards))
+        where = (wildcards.get("cell", layout.WHOLE), wildcards.get("block", ""))
+        return RUN.studies[study].cost(step, SIZES.of(study, step, *where))
 
-    def mem_mb(wildcards, attempt):
-        return int(1.3 * cost(wildcards).memory + 100) * attempt
-
-    def runtime(wildcards, attempt):
-        return (1 + int(3 * cost(wildcards).seconds / 60)) * attempt
-
-    def gpu(wildcards):
-        model = RUN.studies[study].model
-        if not model.steps[step].reads:
-            return 0
-        return gpus() if model.steps[step].gpu(point_of(study, step)(wildcards)) else 0
-
-    def gpus():
+    def on_gpu(wildcards):
         device = RUN.studies[study].settings.device
-        return 1 if device == "cuda" or (device == "auto" and GPU_HERE) else 0
+        if device == "cpu" or (device == "auto" and not GPU_HERE):
+            return False
+        return RUN.studies[study].model.steps[step].gpu(point(wildcards))
 
-    return {"mem_mb": mem_mb, "runtime": runtime, "gpu": gpu}
+    return asked_for(cost, on_gpu)
 
 
-# Whether the machine has an NVIDIA device, asked without torch: a limit of gpu=1 would make jobs of a
-# machine that has none queue one by one. (Spelt so that the linter does not take it for a path of data.)
-GPU_HERE = any((Path(Path.cwd().anchor) / "dev").glob("nvidia[0-9]*"))
+SIZES = Sizes(RUN)
+
+
+def dataset_cost(wildcards):
+    """The cost of making a data set."""
+    return data_cost.cost(RUN.data[wildcards.dataset])
+
+
+def asked_for(cost, on_gpu=lambda wildcards: False):
+    """The resources of a job as functions of its wildcards and attempt, in the words of the site."""
+    resources = {
+        "mem_mb": lambda wildcards, attempt: cost(wildcards).mem_mb(
+            attempt, on_gpu(wildcards)
+        ),
+        "runtime": lambda wildcards, attempt: cost(wildcards).runtime(attempt),
+        "gpu": lambda wildcards: int(on_gpu(wildcards)),
+    }
+    if SITE is None:
+        return resources
+    for name, value in SITE.gpu().items():
+        none = type(value)()  # without a GPU: 0 of a number, an empty text
+
+        def wanted(wildcards, value=value, none=none):
+            return value if on_gpu(wildcards) else none
+
+        resources[name] = wanted
+    if "gres" in SITE.gpu():
+        del resources["gpu"]
+    return resources | SITE.resources()
+
+
+# The facts of the cluster, when the profile is one of Slurm.
+SITE = launch.cluster()
+
+# A limit of gpu=1 would make jobs of a machine that has none queue one by one.
+GPU_HERE = launch.gpus()
 
 
 class Collection:
@@ -258,6 +299,17 @@ def stop_without_profile():
         raise WorkflowError(
             "the rerun trigger `code` is on, so no profile of this checkout is in force (a misspelt profile name "
             "loads nothing): use --workflow-profile profiles/default, or repeat its rerun-triggers in your own"
+        )
+
+
+def stop_without_image():
+    """Stop before any job when jobs run in an image that is not there: each would delete its output, then fail."""
+    image = workflow.modifier.global_container_img
+    methods = {method.name for method in workflow.deployment_settings.deployment_method}
+    if "APPTAINER" in methods and not Path(image).exists():
+        raise WorkflowError(
+            f"--sdm apptainer: found no image {image}, allowed: "
+            f"the one that `apptainer build {image} envs/advdyn.def` makes"
         )
 
 

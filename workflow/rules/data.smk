@@ -14,11 +14,11 @@ rule import_bundled:
         "<logs>/data/{dataset}.benchmark.tsv"
     wildcard_constraints:
         dataset=named("bundled"),
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=800,
-        runtime=5,
+        **asked_for(dataset_cost),
     params:
         point=dataset_point,
     message:
@@ -42,11 +42,11 @@ rule download_mnist:
         "<logs>/data/{dataset}.download.benchmark.tsv"
     wildcard_constraints:
         dataset=named("download"),
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=500,
-        runtime=60,
+        **asked_for(lambda wildcards: data_cost.download_cost()),
     params:
         point=download_point,
     message:
@@ -69,11 +69,11 @@ rule import_directory:
         "<logs>/data/{dataset}.benchmark.tsv"
     wildcard_constraints:
         dataset=named("directory", "download"),
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=1500,
-        runtime=10,
+        **asked_for(dataset_cost),
     params:
         point=dataset_point,
     message:
@@ -96,11 +96,11 @@ rule import_npz:
         "<logs>/data/{dataset}.benchmark.tsv"
     wildcard_constraints:
         dataset=named("npz"),
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=4000,
-        runtime=10,
+        **asked_for(dataset_cost),
     params:
         point=dataset_point,
     message:
@@ -125,8 +125,7 @@ rule sample_gaussian:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=1500,
-        runtime=10,
+        **asked_for(dataset_cost),
     params:
         point=dataset_point,
     message:
@@ -151,8 +150,7 @@ rule sample_mixture:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=1500,
-        runtime=10,
+        **asked_for(dataset_cost),
     params:
         point=dataset_point,
     message:

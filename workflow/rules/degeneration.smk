@@ -318,6 +318,7 @@ rule collect_degeneration:
         "<logs>/degeneration/collect.log",
     benchmark:
         "<logs>/degeneration/collect.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -341,6 +342,7 @@ rule tabulate_degeneration:
         "<logs>/degeneration/table1.log",
     benchmark:
         "<logs>/degeneration/table1.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -364,6 +366,7 @@ rule assess_degeneration:
         "<logs>/degeneration/assess.log",
     benchmark:
         "<logs>/degeneration/assess.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -392,6 +395,7 @@ rule plot_degeneration_bits:
         "<logs>/degeneration/figures/bits.log",
     benchmark:
         "<logs>/degeneration/figures/bits.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -420,6 +424,7 @@ rule plot_degeneration_collapse:
         "<logs>/degeneration/figures/collapse.log",
     benchmark:
         "<logs>/degeneration/figures/collapse.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -448,6 +453,7 @@ rule plot_degeneration_comparison:
         "<logs>/degeneration/figures/comparison.log",
     benchmark:
         "<logs>/degeneration/figures/comparison.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -476,6 +482,7 @@ rule plot_degeneration_architectures:
         "<logs>/degeneration/figures/architectures.log",
     benchmark:
         "<logs>/degeneration/figures/architectures.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -504,6 +511,7 @@ rule plot_degeneration_line:
         "<logs>/degeneration/figures/line.log",
     benchmark:
         "<logs>/degeneration/figures/line.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -532,6 +540,7 @@ rule plot_degeneration_degenerated:
         "<logs>/degeneration/figures/degenerated.log",
     benchmark:
         "<logs>/degeneration/figures/degenerated.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -560,6 +569,7 @@ rule plot_degeneration_first_pass:
         "<logs>/degeneration/figures/first_pass.log",
     benchmark:
         "<logs>/degeneration/figures/first_pass.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -588,6 +598,7 @@ rule plot_degeneration_textures:
         "<logs>/degeneration/figures/textures.log",
     benchmark:
         "<logs>/degeneration/figures/textures.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -616,6 +627,7 @@ rule plot_degeneration_table:
         "<logs>/degeneration/figures/table.log",
     benchmark:
         "<logs>/degeneration/figures/table.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -644,6 +656,7 @@ rule plot_degeneration_pairs:
         "<logs>/degeneration/figures/pairs.log",
     benchmark:
         "<logs>/degeneration/figures/pairs.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -672,6 +685,7 @@ rule plot_degeneration_chain:
         "<logs>/degeneration/figures/chain.log",
     benchmark:
         "<logs>/degeneration/figures/chain.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -700,6 +714,7 @@ rule plot_degeneration_summary:
         "<logs>/degeneration/figures/summary.log",
     benchmark:
         "<logs>/degeneration/figures/summary.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -728,6 +743,7 @@ rule plot_degeneration_training:
         "<logs>/degeneration/figures/training.log",
     benchmark:
         "<logs>/degeneration/figures/training.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -756,6 +772,7 @@ rule plot_degeneration_saddle:
         "<logs>/degeneration/figures/saddle.log",
     benchmark:
         "<logs>/degeneration/figures/saddle.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:

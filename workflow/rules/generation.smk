@@ -138,6 +138,7 @@ rule collect_generation:
         "<logs>/generation/collect.log",
     benchmark:
         "<logs>/generation/collect.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -161,6 +162,7 @@ rule assess_generation:
         "<logs>/generation/assess.log",
     benchmark:
         "<logs>/generation/assess.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -186,6 +188,7 @@ rule plot_generation_samples:
         "<logs>/generation/figures/samples.log",
     benchmark:
         "<logs>/generation/figures/samples.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -214,6 +217,7 @@ rule plot_generation_metrics:
         "<logs>/generation/figures/metrics.log",
     benchmark:
         "<logs>/generation/figures/metrics.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -242,6 +246,7 @@ rule plot_generation_discriminator:
         "<logs>/generation/figures/discriminator.log",
     benchmark:
         "<logs>/generation/figures/discriminator.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -267,6 +272,7 @@ rule plot_generation_classes:
         "<logs>/generation/figures/classes.log",
     benchmark:
         "<logs>/generation/figures/classes.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -295,6 +301,7 @@ rule plot_generation_settings:
         "<logs>/generation/figures/settings.log",
     benchmark:
         "<logs>/generation/figures/settings.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -323,6 +330,7 @@ rule plot_generation_nearest:
         "<logs>/generation/figures/nearest.log",
     benchmark:
         "<logs>/generation/figures/nearest.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:

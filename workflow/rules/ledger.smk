@@ -18,11 +18,11 @@ rule collect_claims:
         "<logs>/claims.log",
     benchmark:
         "<logs>/claims.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=500,
-        runtime=2,
+        **asked_for(lambda wildcards: Cost(2.0 + 0.1 * len(RUN.studies), 150.0)),
     params:
         point={},
     message:

@@ -72,6 +72,7 @@ rule collect_logistic:
         "<logs>/logistic/collect.log",
     benchmark:
         "<logs>/logistic/collect.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -95,6 +96,7 @@ rule assess_logistic:
         "<logs>/logistic/assess.log",
     benchmark:
         "<logs>/logistic/assess.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -118,6 +120,7 @@ rule plot_logistic_weights:
         "<logs>/logistic/figures/weights.log",
     benchmark:
         "<logs>/logistic/figures/weights.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -146,6 +149,7 @@ rule plot_logistic_outputs:
         "<logs>/logistic/figures/outputs.log",
     benchmark:
         "<logs>/logistic/figures/outputs.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -174,6 +178,7 @@ rule plot_logistic_errors:
         "<logs>/logistic/figures/errors.log",
     benchmark:
         "<logs>/logistic/figures/errors.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -202,6 +207,7 @@ rule plot_logistic_example:
         "<logs>/logistic/figures/example.log",
     benchmark:
         "<logs>/logistic/figures/example.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:

@@ -92,6 +92,7 @@ rule collect_mixture:
         "<logs>/mixture/collect.log",
     benchmark:
         "<logs>/mixture/collect.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -121,6 +122,7 @@ rule tabulate_mixture:
         "<logs>/mixture/tabulate.log",
     benchmark:
         "<logs>/mixture/tabulate.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -145,6 +147,7 @@ rule assess_mixture:
         "<logs>/mixture/assess.log",
     benchmark:
         "<logs>/mixture/assess.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -174,6 +177,7 @@ rule plot_mixture_curves:
         "<logs>/mixture/figures/curves/{panel}.log",
     benchmark:
         "<logs>/mixture/figures/curves/{panel}.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -203,6 +207,7 @@ rule plot_mixture_potential:
         "<logs>/mixture/figures/potential/{panel}.log",
     benchmark:
         "<logs>/mixture/figures/potential/{panel}.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -228,6 +233,7 @@ rule plot_mixture_data:
         "<logs>/mixture/figures/data.log",
     benchmark:
         "<logs>/mixture/figures/data.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -251,6 +257,7 @@ rule plot_mixture_scaling:
         "<logs>/mixture/figures/scaling.log",
     benchmark:
         "<logs>/mixture/figures/scaling.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:

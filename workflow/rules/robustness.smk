@@ -206,6 +206,7 @@ rule collect_robustness:
         "<logs>/robustness/collect.log",
     benchmark:
         "<logs>/robustness/collect.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -230,6 +231,7 @@ rule assess_robustness:
         "<logs>/robustness/assess.log",
     benchmark:
         "<logs>/robustness/assess.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -258,6 +260,7 @@ rule plot_robustness_curves:
         "<logs>/robustness/figures/curves.log",
     benchmark:
         "<logs>/robustness/figures/curves.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -286,6 +289,7 @@ rule plot_robustness_attacks:
         "<logs>/robustness/figures/attacks.log",
     benchmark:
         "<logs>/robustness/figures/attacks.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -314,6 +318,7 @@ rule plot_robustness_confidence:
         "<logs>/robustness/figures/confidence.log",
     benchmark:
         "<logs>/robustness/figures/confidence.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -342,6 +347,7 @@ rule plot_robustness_training_eps:
         "<logs>/robustness/figures/training_eps.log",
     benchmark:
         "<logs>/robustness/figures/training_eps.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -370,6 +376,7 @@ rule plot_robustness_capacity:
         "<logs>/robustness/figures/capacity.log",
     benchmark:
         "<logs>/robustness/figures/capacity.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -398,6 +405,7 @@ rule plot_robustness_regularisation:
         "<logs>/robustness/figures/regularisation.log",
     benchmark:
         "<logs>/robustness/figures/regularisation.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -426,6 +434,7 @@ rule plot_robustness_linearity:
         "<logs>/robustness/figures/linearity.log",
     benchmark:
         "<logs>/robustness/figures/linearity.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -454,6 +463,7 @@ rule plot_robustness_rays:
         "<logs>/robustness/figures/rays.log",
     benchmark:
         "<logs>/robustness/figures/rays.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -482,6 +492,7 @@ rule plot_robustness_transfer:
         "<logs>/robustness/figures/transfer.log",
     benchmark:
         "<logs>/robustness/figures/transfer.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -507,6 +518,7 @@ rule plot_robustness_gallery:
         "<logs>/robustness/figures/gallery.log",
     benchmark:
         "<logs>/robustness/figures/gallery.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -532,6 +544,7 @@ rule plot_robustness_filters:
         "<logs>/robustness/figures/filters.log",
     benchmark:
         "<logs>/robustness/figures/filters.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -557,6 +570,7 @@ rule plot_robustness_scale:
         "<logs>/robustness/figures/scale.log",
     benchmark:
         "<logs>/robustness/figures/scale.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -585,6 +599,7 @@ rule plot_robustness_masking:
         "<logs>/robustness/figures/masking.log",
     benchmark:
         "<logs>/robustness/figures/masking.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:

@@ -160,6 +160,7 @@ rule collect_semisupervised:
         "<logs>/semisupervised/collect.log",
     benchmark:
         "<logs>/semisupervised/collect.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -183,6 +184,7 @@ rule assess_semisupervised:
         "<logs>/semisupervised/assess.log",
     benchmark:
         "<logs>/semisupervised/assess.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -211,6 +213,7 @@ rule plot_semisupervised_labels:
         "<logs>/semisupervised/figures/labels.log",
     benchmark:
         "<logs>/semisupervised/figures/labels.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -239,6 +242,7 @@ rule plot_semisupervised_eps:
         "<logs>/semisupervised/figures/eps.log",
     benchmark:
         "<logs>/semisupervised/figures/eps.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -267,6 +271,7 @@ rule plot_semisupervised_iterations:
         "<logs>/semisupervised/figures/iterations.log",
     benchmark:
         "<logs>/semisupervised/figures/iterations.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -295,6 +300,7 @@ rule plot_semisupervised_smoothness:
         "<logs>/semisupervised/figures/smoothness.log",
     benchmark:
         "<logs>/semisupervised/figures/smoothness.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -323,6 +329,7 @@ rule plot_semisupervised_learning:
         "<logs>/semisupervised/figures/learning.log",
     benchmark:
         "<logs>/semisupervised/figures/learning.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -351,6 +358,7 @@ rule plot_semisupervised_pseudo_labels:
         "<logs>/semisupervised/figures/pseudo_labels.log",
     benchmark:
         "<logs>/semisupervised/figures/pseudo_labels.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -379,6 +387,7 @@ rule plot_semisupervised_distances:
         "<logs>/semisupervised/figures/distances.log",
     benchmark:
         "<logs>/semisupervised/figures/distances.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -407,6 +416,7 @@ rule plot_semisupervised_moons:
         "<logs>/semisupervised/figures/moons.log",
     benchmark:
         "<logs>/semisupervised/figures/moons.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:

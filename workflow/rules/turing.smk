@@ -140,6 +140,7 @@ rule collect_turing:
         "<logs>/turing/collect.log",
     benchmark:
         "<logs>/turing/collect.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -164,6 +165,7 @@ rule assess_turing:
         "<logs>/turing/assess.log",
     benchmark:
         "<logs>/turing/assess.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -187,6 +189,7 @@ rule plot_turing_distance:
         "<logs>/turing/figures/distance.log",
     benchmark:
         "<logs>/turing/figures/distance.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -210,6 +213,7 @@ rule plot_turing_input:
         "<logs>/turing/figures/input.log",
     benchmark:
         "<logs>/turing/figures/input.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -233,6 +237,7 @@ rule plot_turing_filters:
         "<logs>/turing/figures/filters.log",
     benchmark:
         "<logs>/turing/figures/filters.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -256,6 +261,7 @@ rule plot_turing_features:
         "<logs>/turing/figures/features.log",
     benchmark:
         "<logs>/turing/figures/features.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -279,6 +285,7 @@ rule plot_turing_symmetry:
         "<logs>/turing/figures/symmetry.log",
     benchmark:
         "<logs>/turing/figures/symmetry.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -303,6 +310,7 @@ rule plot_turing_pattern:
         "<logs>/turing/figures/pattern.log",
     benchmark:
         "<logs>/turing/figures/pattern.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -331,6 +339,7 @@ rule plot_turing_synthetic_without:
         "<logs>/turing/figures/synthetic_without.log",
     benchmark:
         "<logs>/turing/figures/synthetic_without.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -359,6 +368,7 @@ rule plot_turing_synthetic_with:
         "<logs>/turing/figures/synthetic_with.log",
     benchmark:
         "<logs>/turing/figures/synthetic_with.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -382,6 +392,7 @@ rule plot_turing_bounds:
         "<logs>/turing/figures/bounds.log",
     benchmark:
         "<logs>/turing/figures/bounds.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -405,6 +416,7 @@ rule plot_turing_looseness:
         "<logs>/turing/figures/looseness.log",
     benchmark:
         "<logs>/turing/figures/looseness.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -428,6 +440,7 @@ rule plot_turing_residual:
         "<logs>/turing/figures/residual.log",
     benchmark:
         "<logs>/turing/figures/residual.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -451,6 +464,7 @@ rule plot_turing_logistic:
         "<logs>/turing/figures/logistic.log",
     benchmark:
         "<logs>/turing/figures/logistic.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -474,6 +488,7 @@ rule plot_turing_exponents:
         "<logs>/turing/figures/exponents.log",
     benchmark:
         "<logs>/turing/figures/exponents.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -497,6 +512,7 @@ rule plot_turing_controls:
         "<logs>/turing/figures/controls.log",
     benchmark:
         "<logs>/turing/figures/controls.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -523,6 +539,7 @@ rule plot_turing_spectra:
         "<logs>/turing/figures/spectra.log",
     benchmark:
         "<logs>/turing/figures/spectra.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -546,6 +563,7 @@ rule plot_turing_stability:
         "<logs>/turing/figures/stability.log",
     benchmark:
         "<logs>/turing/figures/stability.benchmark.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:

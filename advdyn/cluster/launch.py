@@ -1,0 +1,84 @@
+"""What a run needs around it before its first job is planned: its name, its profile, and the facts of the site."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from advdyn.cluster import check, profile, schedulers, site, slurm
+from advdyn.study.errors import ConfigError
+
+RUN, SITE, GPUS, PYTHON = "ADVDYN_RUN", "ADVDYN_SITE", "ADVDYN_GPUS", "ADVDYN_PYTHON"
+
+
+def prepare(argv: Sequence[str], checkout: str | Path) -> None:
+    """Set the environment of a run: jobs inherit it, and so know the site as the process that planned them did.
+
+    Parameters
+    ----------
+    argv
+        The arguments of snakemake. A job's own snakemake (it has a ``--mode``) is left as it was started.
+    checkout
+        The folder of the Snakefile.
+
+    Raises
+    ------
+    ConfigError
+        For a profile that does not exist, and for a site that is not as its file says: before anything is submitted.
+    """
+    if rules_of_job(argv) is not None:
+        return
+    folder = profile.chosen(argv, checkout)
+    os.environ[RUN] = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
+    os.environ[PYTHON] = sys.executable
+    os.environ.pop(SITE, None)
+    if folder is None:
+        return
+    entries = profile.settings(folder)
+    os.environ.pop(GPUS, None)
+    if profile.executor(argv, entries) == "cluster-generic":
+        os.environ[GPUS] = str(int(schedulers.load(folder / "site.yaml").gpus))
+    if profile.executor(argv, entries) != "slurm":
+        return
+    named = entries.data.get("slurm-partition-config")
+    if not isinstance(named, str) or not (folder / named).is_file():
+        allowed = "slurm-partition-config: site.yaml, with that file beside it"
+        raise ConfigError(f"{entries.where('slurm-partition-config')}: found {named!r}, allowed: {allowed}")
+    for finding in check.quick(folder):
+        if finding.kind == "problem":
+            raise ConfigError(finding.text)
+    os.environ[SITE] = str((folder / named).resolve())
+    os.environ[GPUS] = str(int(site.load(folder / named).gpus))
+    path = [str(slurm.BIN), *os.environ.get("PATH", "").split(os.pathsep)]
+    os.environ["PATH"] = os.pathsep.join(dict.fromkeys(path))
+
+
+def rules_of_job(argv: Sequence[str]) -> list[str] | None:
+    """The rules of the job whose own snakemake this is; None for the process that plans a run."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--mode")
+    parser.add_argument("--allowed-rules", nargs="+", default=[])
+    job = parser.parse_known_args(list(argv))[0]
+    return list(job.allowed_rules) if job.mode else None
+
+
+def cluster() -> site.Site | None:
+    """The site of this run, or None on one machine."""
+    return site.load(os.environ[SITE]) if SITE in os.environ else None
+
+
+def gpus() -> bool:
+    """Whether jobs of this run may have a GPU: the cluster has some, or this machine.
+
+    Of a machine it is asked without torch, whose import takes longer than all else here.
+    """
+    return os.environ[GPUS] == "1" if GPUS in os.environ else any(Path("/dev").glob("nvidia[0-9]*"))
+
+
+def name() -> str:
+    """The name of this run."""
+    return os.environ[RUN]

@@ -1,0 +1,444 @@
+"""Profiles, the site file, patience with Slurm, and resuming, without a cluster."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from checkouts import ROOT
+from ruamel.yaml import YAML
+
+from advdyn.atomic import whole
+from advdyn.cluster import check, launch, profile, records, resume, site, slurm
+from advdyn.study.errors import ConfigError
+
+PROFILES = ROOT / "profiles"
+CLUSTER = ("slurm", "generic")
+
+
+def entries(name):
+    return YAML(typ="safe").load((PROFILES / name / "config.yaml").read_text())
+
+
+# --- profiles ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", CLUSTER)
+def test_a_cluster_profile_repeats_the_default_one_but_for_the_limit_of_one_machine(name):
+    default = entries("default")
+    assert default.pop("resources") == {"gpu": 1}
+    found = entries(name)
+    assert "resources" not in found
+    assert default.items() <= found.items()
+
+
+@pytest.mark.parametrize("name", ["default", *CLUSTER])
+def test_every_entry_of_a_profile_has_a_comment(name):
+    lines = (PROFILES / name / "config.yaml").read_text().splitlines()
+    for above, line in pairwise(lines):
+        if re.match(r"[\w-]+:", line):
+            assert above.startswith("#"), line
+
+
+def test_retries_are_in_the_cluster_profiles_and_never_in_a_rule():
+    # a rule's own retries would be repeated by each nested snakemake, inside the allocation of the first attempt
+    assert {name: entries(name)["retries"] for name in CLUSTER} == {"slurm": 2, "generic": 2}
+    for file in (ROOT / "workflow" / "rules").glob("*.smk"):
+        assert not re.search(r"^\s*retries\s*:", file.read_text(), re.MULTILINE)
+
+
+def test_no_profile_sets_what_overrides_the_users_own():
+    for name in ("default", *CLUSTER):
+        assert not {"cores", "default-resources", "set-resources", "slurm-array-jobs", "groups"} & set(entries(name))
+
+
+def test_collection_claims_figures_and_imports_run_where_the_run_was_submitted():
+    local, remote = set(), set()
+    for file in (ROOT / "workflow" / "rules").glob("*.smk"):
+        for block in re.split(r"(?m)^rule ", file.read_text())[1:]:
+            (local if "localrule: True" in block else remote).add(block.split(":")[0].split("_")[0])
+    assert local == {"collect", "assess", "tabulate", "plot", "import", "download"}
+    assert not local & remote
+
+
+@pytest.mark.parametrize("name", ["profiles/slurm", "slurm", str(PROFILES / "slurm")])
+def test_a_profile_is_found_as_snakemake_finds_it(name):
+    for argv in (["--workflow-profile", name, "-n"], [f"--workflow-profile={name}"]):
+        assert profile.chosen(argv, ROOT).name == "slurm"
+    assert profile.chosen(["-n", "--cores", "2"], ROOT).name == "default"
+    assert profile.chosen(["--workflow-profile", "none"], ROOT) is None
+
+
+def test_a_misspelt_profile_is_an_error():
+    with pytest.raises(ConfigError, match="--workflow-profile: found 'profiles/slrum'"):
+        profile.chosen(["--workflow-profile", "profiles/slrum"], ROOT)
+
+
+def test_a_folder_without_a_profile_is_an_error(tmp_path):
+    with pytest.raises(ConfigError, match=r"no config\.yaml in it"):
+        profile.chosen(["--workflow-profile", str(tmp_path)], ROOT)
+
+
+# --- the site ---------------------------------------------------------------------------------------------------------
+def test_the_site_file_that_is_shipped_is_valid():
+    known = site.load(PROFILES / "slurm" / "site.yaml")
+    assert known.gpus
+    assert known.gpu() == {"gpu": 1}
+    assert known.resources() == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("account: 3\npartitions: {cpu: {}}", "1: account: found 3, allowed: a text"),
+        ("partitions: {}", "1: partitions: found {}, allowed: name of a partition"),
+        ("account: null", "partitions: found nothing, allowed: name of a partition"),
+        ("partitions:\n  cpu: {maxgpu: 1}", "2: partitions.cpu.maxgpu: found an unknown key, allowed: max_runtime, "),
+        ("partitions: {cpu: null}", "1: partitions.cpu: found None, allowed: a mapping"),
+        # YAML 1.1, in which the plugin reads the file, takes 24:00:00 for 86400
+        ("partitions: {cpu: {max_runtime: 24:00:00}}", "max_runtime: found '24:00:00', allowed: longest job"),
+        ("acount: a\npartitions: {cpu: {}}", "1: acount: found an unknown key, allowed: account, qos, "),
+        ("gpu_request: cards\npartitions: {cpu: {}}", "1: gpu_request: found 'cards', allowed: how a GPU"),
+    ],
+)
+def test_a_wrong_site_file_is_one_clear_line(tmp_path, text, said):
+    (tmp_path / "site.yaml").write_text(text)
+    with pytest.raises(ConfigError) as error:
+        site.load(tmp_path / "site.yaml")
+    assert str(error.value).startswith(f"{tmp_path}/site.yaml:")
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_gpu_is_asked_for_in_the_words_of_the_site(tmp_path):
+    (tmp_path / "site.yaml").write_text(
+        "account: lab\nqos: short\ngpu_request: gres\ngpu_model: a100\npartitions: {g: {max_gpu: 4}}"
+    )
+    known = site.load(tmp_path / "site.yaml")
+    assert known.gpu() == {"gres": "gpu:a100:1"}
+    assert known.resources() == {"slurm_account": "lab", "qos": "short"}
+
+
+@pytest.mark.parametrize(("text", "minutes"), [(90, 90), ("30m", 30), ("12h", 720), ("2d", 2880)])
+def test_limits_of_time_are_minutes_for_us_as_for_the_plugin(text, minutes):
+    from snakemake_executor_plugin_slurm.utils import parse_time_to_minutes
+
+    assert site.minutes(text) == minutes == parse_time_to_minutes(text)
+
+
+# --- patience with Slurm ----------------------------------------------------------------------------------------------
+def test_the_state_of_a_cancelled_job_is_one_word():
+    # the accounting says who cancelled it, which the executor plugin takes for a running job
+    assert slurm.updated(slurm.Known(), {"7": "CANCELLED by 0"}, 0.0).states == {"7": "CANCELLED"}
+
+
+def test_what_was_known_stays_while_slurm_is_silent_until_patience_ends():
+    known = slurm.updated(slurm.Known(), {"7": "RUNNING", "8": "COMPLETED"}, 0.0)
+    for now in (10.0, 1000.0, 3609.0):
+        known = slurm.updated(known, None, now, patience=3600.0)
+        assert known.states == {"7": "RUNNING", "8": "COMPLETED"}
+    known = slurm.updated(known, None, 3611.0, patience=3600.0)
+    assert known.states == {"7": "ERROR", "8": "COMPLETED"}
+
+
+def test_an_answer_ends_the_silence():
+    known = slurm.updated(slurm.updated(slurm.Known({"7": "RUNNING"}), None, 5.0), {"7": "RUNNING"}, 6.0)
+    assert known.silent is None
+
+
+def test_a_job_that_slurm_forgot_is_for_snakemake_to_judge_by_its_files():
+    known = slurm.Known({"7": "RUNNING", "8": "COMPLETED"})
+    known = slurm.updated(known, {}, 0.0)
+    assert known.states == {"7": "RUNNING", "8": "COMPLETED"}  # perhaps only late
+    known = slurm.updated(known, {}, 1.0)
+    assert known.states == {"7": "UNKNOWN", "8": "COMPLETED"}
+
+
+COMMAND = """#!{python}
+import os, sys
+from pathlib import Path
+folder = Path({folder!r})
+name = Path(sys.argv[0]).name
+with open(folder / "calls", "a") as file:
+    file.write(name + " " + " ".join(sys.argv[1:]) + "\\n")
+answer = folder / (name + ".answer")
+if not answer.exists():
+    sys.exit(name + ": Unable to contact slurm controller (connect failure)")
+sys.stdout.write(answer.read_text())
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """A folder on the path whose commands answer what a file says, and fail where there is none."""
+    folder = tmp_path / "slurm"
+    folder.mkdir()
+    for name in (*check.COMMANDS, "sacct", "sacctmgr", "srun"):
+        (folder / name).write_text(COMMAND.format(python=sys.executable, folder=str(folder)))
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{slurm.BIN}:{folder}:{os.environ['PATH']}")
+    monkeypatch.setenv(launch.PYTHON, sys.executable)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+PLUGIN_ASKS = ["sacct", "-X", "--parsable2", "--noheader", "--format=JobIdRaw,State", "--name"]
+
+
+def asked(*command):
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_plugin_still_asks_as_it_is_answered_here():
+    from snakemake_executor_plugin_slurm import job_status_query
+
+    words = job_status_query.query_job_status_sacct("RUN").split()
+    assert words[0] == "sacct"
+    assert {"--format=JobIdRaw,State", "--name", "RUN"} <= set(words)
+
+
+def test_without_accounting_the_queue_is_asked(stand_in):
+    (stand_in / "squeue.answer").write_text("7|RUNNING\n8|COMPLETED\n")
+    done = asked(*PLUGIN_ASKS, "RUN")
+    assert (done.returncode, done.stdout) == (0, "7|RUNNING\n8|COMPLETED\n")
+
+
+def test_the_controller_knows_better_than_the_accounting(stand_in):
+    (stand_in / "sacct.answer").write_text("7|RUNNING\n6|CANCELLED by 1000\n")
+    (stand_in / "squeue.answer").write_text("7|COMPLETED\n")
+    assert asked(*PLUGIN_ASKS, "RUN").stdout == "7|COMPLETED\n6|CANCELLED\n"
+
+
+def test_while_nothing_answers_the_plugin_is_told_what_was_last_known(stand_in):
+    (stand_in / "squeue.answer").write_text("7|RUNNING\n")
+    asked(*PLUGIN_ASKS, "RUN")
+    (stand_in / "squeue.answer").unlink()
+    done = asked(*PLUGIN_ASKS, "RUN")
+    assert (done.returncode, done.stdout) == (0, "7|RUNNING\n")
+    assert "Slurm does not answer" in done.stderr
+
+
+def test_a_submission_waits_for_a_controller_that_is_away(stand_in, monkeypatch):
+    monkeypatch.setattr(slurm, "PAUSE", 0.01)
+    timer = threading.Timer(0.5, (stand_in / "sbatch.answer").write_text, ["12\n"])
+    timer.start()
+    with open(os.devnull) as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
+        assert slurm.sbatch(["--parsable"]) == 0
+    timer.join()
+    assert (stand_in / "calls").read_text().count("sbatch --parsable") > 1
+
+
+def test_a_refused_submission_is_not_tried_again(stand_in, monkeypatch):
+    (stand_in / "sbatch").write_text(
+        "#!/bin/sh\necho call >> calls\necho 'sbatch: error: invalid account' >&2\nexit 1\n"
+    )
+    done = subprocess.run(["sbatch"], capture_output=True, text=True, timeout=60, input="", check=False)
+    assert done.returncode == 1
+    assert "invalid account" in done.stderr
+    assert Path("calls").read_text() == "call\n"
+
+
+def test_any_other_question_goes_to_the_clusters_own_sacct(stand_in):
+    (stand_in / "sacct.answer").write_text("lab\n")
+    assert asked("sacct", "-nu", "me", "-o", "Account").stdout == "lab\n"
+
+
+def test_the_reason_of_a_failure_is_found_without_accounting(stand_in):
+    (stand_in / "scontrol.answer").write_text("JobId=7 JobState=TIMEOUT Reason=TimeLimit ExitCode=0:1\n")
+    assert asked("sacct", "-j", "7.0", "--format=Reason", "--noheader").stdout == (
+        "JobState TIMEOUT, Reason TimeLimit, ExitCode 0:1\n"
+    )
+
+
+# --- the check before anything is submitted ---------------------------------------------------------------------------
+CONFIG = "AccountingStorageType = accounting_storage/slurmdbd\nMinJobAge = 300 sec\n"
+
+
+@pytest.fixture
+def well(stand_in):
+    """Stand-in commands of a cluster that is as its site file says, with accounts."""
+    answers = {
+        "scontrol": CONFIG, "squeue": "", "sacctmgr": "lab|short,normal\n",
+        "sinfo": "cpu|up|1-00:00:00|(null)\ngpu|up|infinite|gpu:a100:4\n",
+    }  # fmt: skip
+    for name, text in answers.items():
+        (stand_in / f"{name}.answer").write_text(text)
+    return stand_in
+
+
+def told(text):
+    """The problems of a site file."""
+    folder = Path("profiles-slurm")
+    folder.mkdir(exist_ok=True)
+    (folder / "config.yaml").write_text("executor: slurm\nslurm-partition-config: site.yaml\n")
+    (folder / "site.yaml").write_text(text)
+    return [finding.text for finding in check.quick(folder) if finding.kind == "problem"]
+
+
+GOOD = "account: lab\nqos: short\npartitions:\n  cpu: {max_runtime: 24h}\n  gpu: {max_gpu: 1}\n"
+
+
+def test_a_site_as_the_cluster_says_has_no_problem(well):
+    assert told(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("account: lab", "account: lap", "site.yaml: account: found 'lap', allowed: lab"),
+        ("qos: short", "qos: long", "site.yaml: qos: found 'long', allowed: normal, short"),
+        ("  cpu:", "  cpus:", "site.yaml: partitions.cpus: no such partition, allowed: cpu, gpu"),
+        ("24h", "25h", "site.yaml: partitions.cpu.max_runtime: found 25h, allowed: at most 1440 minutes there"),
+        ("{max_runtime: 24h}", "{max_gpu: 1}", "site.yaml: partitions.cpu.max_gpu: found 1, allowed: 0"),
+    ],
+)
+def test_what_the_cluster_does_not_know_is_named_with_what_it_does(well, old, new, said):
+    (found,) = told(GOOD.replace(old, new))
+    assert said in found
+
+
+def test_a_partition_that_is_down_is_a_problem(well):
+    (well / "sinfo.answer").write_text("cpu|down|infinite|(null)\ngpu|up|infinite|gpu:1\n")
+    assert told(GOOD) == ["profiles-slurm/site.yaml: partitions.cpu: is down"]
+
+
+def test_a_cluster_that_forgets_jobs_between_two_looks_is_a_problem(well):
+    (well / "scontrol.answer").write_text("AccountingStorageType = (null)none\nMinJobAge = 60 sec\n")
+    (found,) = told("partitions:\n  cpu: {}\n")
+    assert "forgets jobs 60 s after they ended" in found
+
+
+def test_a_machine_that_does_not_submit_is_named(well, monkeypatch):
+    monkeypatch.setenv("PATH", str(slurm.BIN))
+    (found,) = told(GOOD)
+    assert found.startswith("not found on this machine: sbatch, squeue, scancel, sinfo, scontrol")
+
+
+def test_a_cluster_that_does_not_answer_is_a_problem(well):
+    (well / "sinfo.answer").unlink()
+    assert told(GOOD) == ["Slurm does not answer (scontrol ping)"]
+
+
+def test_an_executor_that_is_not_installed_is_named():
+    assert check.executor("slurm", "x").kind == "ok"
+    found = check.executor("slurmy", "profiles/slurm/config.yaml:1")
+    assert found.kind == "problem"
+    assert "slurmy is not installed here (snakemake-executor-plugin-slurmy)" in found.text
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"), [("infinite", float("inf")), ("30:00", 30), ("2:00:00", 120), ("1-01:00:00", 1500)]
+)
+def test_time_limits_are_read_as_sinfo_words_them(text, minutes):
+    assert check.slurm_minutes(text) == minutes
+
+
+# --- what a crash leaves ----------------------------------------------------------------------------------------------
+@pytest.fixture
+def noted(tmp_path, monkeypatch):
+    """A folder in which this process has begun a run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run.log").write_text("x\nSLURM run ID: advdyn_abc\ny\n")
+    records.begin("one", "results", "run.log")
+    return tmp_path
+
+
+def test_a_run_that_goes_on_is_not_resumed(noted):
+    with pytest.raises(ConfigError, match=rf"a run of results goes on \(process {os.getpid()} on "):
+        resume.stopped("results")
+
+
+def test_a_run_of_other_results_is_left_alone(noted):
+    assert resume.stopped("results-smoke") == []
+
+
+def test_the_names_of_a_run_that_ended_are_known(noted):
+    records.end("one")
+    (found,) = resume.stopped("results")
+    assert found.scheduler_names() == ["advdyn_abc"]
+
+
+def changed(noted, **values):
+    file = noted / records.FOLDER / "one.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | values))
+
+
+def test_another_process_with_the_number_of_a_killed_one_is_not_taken_for_it(noted):
+    changed(noted, started="1")
+    assert len(resume.stopped("results")) == 1
+
+
+def test_a_run_begun_on_another_machine_is_not_taken_for_dead(noted):
+    changed(noted, host=f"not-{socket.gethostname()}")
+    with pytest.raises(ConfigError, match=r"was begun on another machine and has not ended.*remove .*one\.json"):
+        resume.stopped("results")
+
+
+def test_resuming_waits_until_the_queue_is_empty():
+    held = [["7", "8"], ["7", "8"], ["8"], []]
+    cancelled = []
+    queue = resume.Queue(lambda: held.pop(0) if held else [], cancelled.append)
+    assert resume.emptied(queue, wait=60, pause=0.0) == ["7", "8"]
+    assert cancelled == [["7", "8"], ["7", "8"], ["8"]]
+
+
+def test_a_job_that_does_not_go_is_named():
+    queue = resume.Queue(lambda: ["7"], lambda jobs: None)
+    with pytest.raises(ConfigError, match="still in the queue 0 s after they were cancelled: 7"):
+        resume.emptied(queue, wait=0.0, pause=0.01)
+
+
+def test_a_silent_scheduler_is_no_empty_queue(stand_in):
+    with pytest.raises(ConfigError, match="Slurm does not answer"):
+        resume.slurm_queue(["advdyn_abc"]).held()
+
+
+# --- two copies of a job ----------------------------------------------------------------------------------------------
+WRITE = """
+import sys
+from advdyn.atomic import whole
+for _ in range(40):
+    with whole("file") as part:
+        with open(part, "w") as out:
+            for _ in range(200):
+                out.write(sys.argv[1] * 1000)
+                out.flush()
+"""
+
+
+def test_writers_at_the_same_time_leave_one_whole_file(tmp_path):
+    # as on two nodes, where two copies may have one process number: names must not come from it
+    one = [sys.executable, "-c", "import os; os.getpid = lambda: 1" + WRITE]
+    writers = [
+        subprocess.Popen([*one, letter], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}) for letter in "abc"
+    ]
+    seen = set()
+    while any(writer.poll() is None for writer in writers):
+        if (tmp_path / "file").exists():
+            text = (tmp_path / "file").read_text()
+            assert len(text) == 200_000
+            assert len(set(text)) == 1
+            seen.add(text[0])
+    assert [writer.returncode for writer in writers] == [0, 0, 0]
+    assert len(seen) > 1
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_writer_that_fails_leaves_what_was_there(tmp_path):
+    (tmp_path / "file").write_text("before")
+
+    def write():
+        with whole(tmp_path / "file") as part:
+            part.write_text("half")
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        write()
+    assert (tmp_path / "file").read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
