@@ -43,6 +43,20 @@ def ordered(n: int) -> list[tuple[float, float, float]]:
     return list(sns.color_palette(ORDERED, n_colors=n + 1))[:n]
 
 
+def settle(figure: Figure) -> None:
+    """Lay the figure out, once for all formats, and round where its axes are.
+
+    The solver of the layout adds numbers in an order that depends on addresses in memory: positions differ in their last
+    bits between two runs, and names in an SVG are digests of them.
+    """
+    figure.draw_without_rendering()
+    figure.draw_without_rendering()  # the space that text takes follows from the first
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        found = axes.get_position(original=True)
+        axes.set_position([round(value, 7) for value in found.bounds])
+
+
 def save(figure: Figure, data: pd.DataFrame, outputs: Sequence[str], partial: str = "") -> None:
     """Write the figure to every output by its suffix (.pdf .svg .png) and its data to the .csv.
 
@@ -56,6 +70,7 @@ def save(figure: Figure, data: pd.DataFrame, outputs: Sequence[str], partial: st
     """
     if partial:
         figure.text(0.005, 0.005, f"partial: {partial}", ha="left", va="bottom", color="C3", fontweight="bold")
+    settle(figure)
     for output in outputs:
         suffix = Path(output).suffix
         if suffix == ".csv":
