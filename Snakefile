@@ -54,17 +54,15 @@ for study in RUN.studies:
 
 # --- messages -------------------------------------------------------------------------------------
 onstart:
-    stop_without_profile()
-    stop_without_image()
-    records.begin(launch.name(), RUN.results, *log)
+    begin_run(log)
 
 
 onsuccess:
-    records.end(launch.name())
+    end_run()
 
 
 onerror:
-    records.end(launch.name())
+    end_run()
 
 
 report: "workflow/report/workflow.rst"

@@ -30,6 +30,7 @@ from advdyn.study.sizes import Sizes
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ("sbatch", "squeue", "scancel", "sinfo", "scontrol")
 LONGEST_LOOK = 180  # seconds between two looks of the executor plugin at the queue, at most
+HERE = ("collect", "assess", "tabulate", "plot")  # steps that run on the machine that submits
 PATIENCE = 60  # seconds that a node may take to become free for the check of the storage
 LAG = 30  # seconds that shared storage may lag
 
@@ -121,10 +122,11 @@ def accounting(known: site.Site, file: str) -> Iterator[Finding]:
     shown = slurm.asked("scontrol", "show", "config") or ""
     said = dict(re.findall(r"^(\w+)\s*= (.*?)\s*$", shown, re.MULTILINE))
     if said.get("AccountingStorageType", "").endswith("none"):
-        if known.account or known.qos:
-            yield unchecked(f"{file}: account and qos: this cluster keeps no accounts")
+        for key, value in (("account", known.account), ("qos", known.qos)):
+            if value:
+                yield problem(f"{file}: {key}: found {value!r}, allowed: null, this cluster keeps no accounts")
         remembered = int(re.sub(r"\D.*", "", said.get("MinJobAge", "")) or 0)
-        if remembered <= LONGEST_LOOK:
+        if 0 < remembered <= LONGEST_LOOK:  # 0: never forgotten
             yield problem(
                 f"Slurm keeps no accounts and forgets jobs {remembered} s after they ended (MinJobAge), but the queue "
                 f"is looked at every {LONGEST_LOOK} s: ends of jobs would be missed; ask for a longer MinJobAge"
@@ -136,7 +138,9 @@ def accounting(known: site.Site, file: str) -> Iterator[Finding]:
         yield unchecked(f"accounts of {user}: sacctmgr lists none")
         return
     rows = [line.split("|") for line in (listed or "").splitlines()]
-    accounts = {row[0]: set(row[1].split(",")) for row in rows}
+    accounts: dict[str, set[str]] = {}
+    for account, quality in rows:  # several of an account: one for each cluster and partition
+        accounts.setdefault(account, set()).update(quality.split(","))
     if known.account and known.account.lower() not in {name.lower() for name in accounts}:
         yield problem(f"{file}: account: found {known.account!r}, allowed: {', '.join(accounts)}")
         return
@@ -153,12 +157,14 @@ def fits(known: site.Site, planned: run.Run, file: str) -> Iterator[Finding]:
     for name, study in planned.studies.items():
         unfit: dict[str, tuple[int, int, bool]] = {}
         for job in study.all_jobs():
+            if job.step.split("_")[0] in HERE:
+                continue
             cost = study.cost(job.step, sizes.of(name, job.step, job.cell, job.block))
             device = study.settings.device
             gpu = device != "cpu" and (known.gpus or device == "cuda") and study.model.steps[job.step].gpu(job.point)
             asked = (cost.mem_mb(gpu=bool(gpu)), cost.runtime(), bool(gpu))
             largest = max(largest, asked[0])
-            if not any(_fits(*asked, one) for one in known.partitions.values()):
+            if not any(one.takes(*asked) for one in known.partitions.values()):
                 unfit.setdefault(job.step, asked)
         for step, (memory, minutes, gpu) in unfit.items():
             yield problem(
@@ -166,11 +172,6 @@ def fits(known: site.Site, planned: run.Run, file: str) -> Iterator[Finding]:
                 + (", a GPU" if gpu else "")
             )
     yield ok(f"the largest job asks for {largest} MB")
-
-
-def _fits(memory: int, minutes: int, gpu: bool, one: site.Partition) -> bool:
-    longest = math.inf if one.max_runtime is None else site.minutes(one.max_runtime)
-    return memory <= (one.max_mem_mb or math.inf) and minutes <= longest and (one.max_gpu > 0) == gpu
 
 
 def storage(name: str, known: site.Site, file: str) -> Finding:
@@ -192,11 +193,13 @@ def storage(name: str, known: site.Site, file: str) -> Finding:
             done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE + 120, check=False)
         except subprocess.TimeoutExpired:
             return unchecked(f"storage on a node of {name}: srun gave no answer")
-        if re.search(r"unable to allocate|immediate|timed out", done.stderr, re.IGNORECASE) and not done.stdout:
+        if re.search(r"nodes are busy|immediate execution impossible", done.stderr, re.IGNORECASE):
             return unchecked(f"storage on a node of {name}: no node was free within {PATIENCE} s")
         said = re.search(r"^\{.*\}$", done.stdout, re.MULTILINE)
         if done.returncode or said is None:
             last = (done.stderr.strip().splitlines() or ["nothing was printed"])[0]
+            if "allocate" in last:
+                return problem(f"{file}: partitions.{name}: a job is refused there ({last})")
             return problem(
                 f"partition {name}: a node does not see {Path.cwd()} or {sys.executable} as this machine does; "
                 f"both must be on shared storage ({last})"
@@ -216,7 +219,7 @@ def storage(name: str, known: site.Site, file: str) -> Finding:
 
 def quick(folder: Path) -> list[Finding]:
     """What a profile of Slurm can be checked for in a second: done before every run, too."""
-    file = str(folder / str(profile.settings(folder).data["slurm-partition-config"]))
+    file = str(profile.site_of(folder))
     known = site.load(file)
     found = list(commands())
     if not _bad(found):
@@ -257,7 +260,7 @@ def findings(folder: Path, planned: run.Run) -> Iterator[Finding]:
     yield from found
     if _bad(found):
         return
-    file = str(folder / str(entries.data["slurm-partition-config"]))
+    file = str(profile.site_of(folder))
     known = site.load(file)
     yield from fits(known, planned, file)
     if shutil.which("srun"):

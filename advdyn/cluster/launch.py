@@ -36,23 +36,20 @@ def prepare(argv: Sequence[str], checkout: str | Path) -> None:
     os.environ[RUN] = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
     os.environ[PYTHON] = sys.executable
     os.environ.pop(SITE, None)
+    os.environ.pop(GPUS, None)
     if folder is None:
         return
     entries = profile.settings(folder)
-    os.environ.pop(GPUS, None)
     if profile.executor(argv, entries) == "cluster-generic":
         os.environ[GPUS] = str(int(schedulers.load(folder / "site.yaml").gpus))
     if profile.executor(argv, entries) != "slurm":
         return
-    named = entries.data.get("slurm-partition-config")
-    if not isinstance(named, str) or not (folder / named).is_file():
-        allowed = "slurm-partition-config: site.yaml, with that file beside it"
-        raise ConfigError(f"{entries.where('slurm-partition-config')}: found {named!r}, allowed: {allowed}")
+    file = profile.site_of(folder)
     for finding in check.quick(folder):
         if finding.kind == "problem":
             raise ConfigError(finding.text)
-    os.environ[SITE] = str((folder / named).resolve())
-    os.environ[GPUS] = str(int(site.load(folder / named).gpus))
+    os.environ[SITE] = str(file.resolve())
+    os.environ[GPUS] = str(int(site.load(file).gpus))
     path = [str(slurm.BIN), *os.environ.get("PATH", "").split(os.pathsep)]
     os.environ["PATH"] = os.pathsep.join(dict.fromkeys(path))
 
@@ -69,6 +66,11 @@ def rules_of_job(argv: Sequence[str]) -> list[str] | None:
 def cluster() -> site.Site | None:
     """The site of this run, or None on one machine."""
     return site.load(os.environ[SITE]) if SITE in os.environ else None
+
+
+def prepared() -> bool:
+    """Whether a profile for a scheduler was found on the command line, and its site read."""
+    return GPUS in os.environ
 
 
 def gpus() -> bool:

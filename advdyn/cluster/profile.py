@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from advdyn.study.errors import Words, wrong
 from advdyn.study.reading import Tree, read
 
-FILES = ("config.yaml", "profile.yaml")
+FILE = re.compile(r"(?:profile|config)(?:\.v(\d+)\+)?\.yaml")
 
 
 def chosen(argv: Sequence[str], checkout: str | Path) -> Path | None:
@@ -27,7 +28,7 @@ def chosen(argv: Sequence[str], checkout: str | Path) -> Path | None:
     Returns
     -------
     Path or None
-        None for ``--workflow-profile none``, and for a file that is named instead of a folder.
+        None for ``--workflow-profile none``.
 
     Raises
     ------
@@ -37,11 +38,13 @@ def chosen(argv: Sequence[str], checkout: str | Path) -> Path | None:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--workflow-profile", default="default")
     name = parser.parse_known_args(list(argv))[0].workflow_profile
-    if name == "none" or Path(name).is_file():
+    if name == "none":
         return None
+    if Path(name).is_file() and FILE.fullmatch(Path(name).name):
+        return Path(name).parent
     for folder in (Path(name), Path("profiles") / name, Path(checkout) / "profiles" / name):
         if folder.exists():
-            if not any((folder / file).is_file() for file in FILES):
+            if not folder.is_dir() or file_of(folder) is None:
                 raise wrong(str(folder), "--workflow-profile", Words("no config.yaml in it"), _allowed(checkout))
             return folder
     raise wrong("command line", "--workflow-profile", name, _allowed(checkout))
@@ -63,9 +66,35 @@ def settings(folder: Path) -> Tree:
     ConfigError
         When it is no YAML mapping.
     """
-    return read(next(folder / name for name in FILES if (folder / name).is_file()))
+    file = file_of(folder)
+    if file is None:
+        raise wrong(str(folder), "(the profile)", Words("no config.yaml in it"), "a folder with one")
+    return read(file)
+
+
+def file_of(folder: Path) -> Path | None:
+    """The file of a profile's folder that Snakemake loads: the one for the highest version, if there are several."""
+    found = [(int(match[1] or 0), path) for path in folder.iterdir() if (match := FILE.fullmatch(path.name))]
+    return max(found)[1] if found else None
+
+
+def site_of(folder: Path) -> Path:
+    """The site file of a profile of Slurm.
+
+    Raises
+    ------
+    ConfigError
+        When the profile names none, or one that is not there.
+    """
+    entries = settings(folder)
+    named = entries.data.get("slurm-partition-config")
+    if not isinstance(named, str) or not (folder / named).is_file():
+        raise wrong(
+            entries.where("slurm-partition-config"), "slurm-partition-config", named, "site.yaml, in its folder"
+        )
+    return folder / named
 
 
 def _allowed(checkout: str | Path) -> str:
-    names = sorted(p.name for p in (Path(checkout) / "profiles").iterdir() if (p / FILES[0]).is_file())
+    names = sorted(p.name for p in (Path(checkout) / "profiles").iterdir() if p.is_dir() and file_of(p))
     return ", ".join(f"profiles/{name}" for name in names) + ", or a folder with a config.yaml"

@@ -14,6 +14,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from advdyn.cluster import slurm
+
 FOLDER = Path(".snakemake/advdyn/runs")
 KEPT = 30 * 86400.0
 
@@ -53,11 +55,12 @@ class Record:
         return _started(self.pid) == self.started
 
     def scheduler_names(self) -> list[str]:
-        """The names under which its jobs are in Slurm's queue."""
+        """The names under which its jobs are in Slurm's queue: as its submissions noted them, and its log says."""
         try:
-            return re.findall(r"^SLURM run ID: (\S+)", Path(self.log).read_text(errors="replace"), re.MULTILINE)
-        except FileNotFoundError:
-            return []
+            said = re.findall(r"^SLURM run ID: (\S+)", Path(self.log).read_text(errors="replace"), re.MULTILINE)
+        except OSError:
+            said = []
+        return sorted({*said, *slurm.names_of(self.name)})
 
 
 def begin(name: str, results: str, log: str = "") -> None:

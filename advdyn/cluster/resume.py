@@ -99,6 +99,18 @@ def stopped(results: str) -> list[records.Record]:
     return found
 
 
+def tidy(run: str) -> None:
+    """Leave nothing of this run in Slurm's queue.
+
+    On an interrupt the plugin cancels the jobs that it knows of just then: those that are being submitted, and those
+    that it is asking about, go on.
+    """
+    try:
+        emptied(slurm_queue(slurm.names_of(run)), wait=60)
+    except InputError as error:
+        print(f"jobs of this run may be in the queue: {error}; make resume cancels them", file=sys.stderr)
+
+
 def main() -> None:
     """Cancel what a crashed run left in the queue."""
     parser = arguments("Cancel what a crashed run left in the queue, and wait until it is gone.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +13,7 @@ from advdyn.study.errors import Words, wrong
 from advdyn.study.reading import read
 
 Name = Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")]
+MODEL = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.]+$")]  # what the executor plugin takes
 TIME = r"[1-9]\d*[mhd]"
 
 
@@ -31,6 +33,15 @@ class Partition(BaseModel):
     max_gpu: int = Field(0, ge=0, description="most GPUs of a job; 0 is a partition for CPUs")
     available_gpu_models: list[Name] | None = Field(None, description="models of its GPUs, where it matters")
 
+    @property
+    def minutes(self) -> float:
+        """The longest job, in minutes."""
+        return math.inf if self.max_runtime is None else minutes(self.max_runtime)
+
+    def takes(self, memory: int, runtime: int, gpu: bool) -> bool:
+        """Whether a job of so many MB and minutes may go there; one without a GPU goes anywhere if it must."""
+        return memory <= (self.max_mem_mb or math.inf) and runtime <= self.minutes and (self.max_gpu > 0) >= gpu
+
 
 class Site(BaseModel):
     """The facts of a cluster."""
@@ -40,7 +51,7 @@ class Site(BaseModel):
     account: Name | None = Field(None, description="a text, what jobs are charged to (sbatch --account), or null")
     qos: Name | None = Field(None, description="quality of service of all jobs (sbatch --qos), or null")
     gpu_request: Literal["gpu", "gres"] = Field("gpu", description="how a GPU is asked for: sbatch --gpus or --gres")
-    gpu_model: Name | None = Field(None, description="model of the GPU asked for, or null for any")
+    gpu_model: MODEL | None = Field(None, description="model of the GPU asked for (letters, digits, _ and .), or null")
     partitions: dict[str, Partition] = Field(min_length=1, description="name of a partition to what it offers")
 
     @property
@@ -52,6 +63,19 @@ class Site(BaseModel):
         """Resources that every job of this site names, for the executor plugin."""
         named = {"slurm_account": self.account, "qos": self.qos}
         return {name: value for name, value in named.items() if value is not None}
+
+    def within(self, memory: int, runtime: int, gpu: bool, attempt: int) -> tuple[int, int]:
+        """Memory (MB) and time (minutes) of an attempt: so many times the first, within a partition that took that.
+
+        Beyond all limits the plugin would fall back to the cluster's default partition, where a job may wait for ever.
+        """
+        took = [one for one in self.partitions.values() if one.takes(memory, runtime, gpu)]
+        more = [
+            (min(attempt * memory, one.max_mem_mb or attempt * memory), min(attempt * runtime, one.minutes))
+            for one in took
+        ] or [(attempt * memory, attempt * runtime)]
+        found = max(more)
+        return int(found[0]), int(found[1])
 
     def gpu(self) -> dict[str, Any]:
         """Resources that a job with a GPU names."""

@@ -14,6 +14,7 @@ things it does not survive (snakemake-executor-plugin-slurm 2.8.0):
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -25,12 +26,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-PATIENCE = float(os.environ.get("ADVDYN_SLURM_PATIENCE", 3600))  # seconds without an answer before a run gives up
+PATIENCE = "ADVDYN_SLURM_PATIENCE"  # seconds without an answer before a run gives up; an hour when it is not set
 PAUSE = 5.0
-MEMORY = Path(".snakemake/advdyn/slurm")  # what was last known of the jobs of a run, by its name
+# What is known of a run, by the name of its jobs: the run's own name, its jobs, and their states at the last answer.
+MEMORY = Path(".snakemake/advdyn/slurm")
 KEPT = 10 * 86400.0
 BIN = Path(__file__).resolve().parents[2] / "profiles" / "slurm" / "bin"
 FINAL = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT"}
+# The plugin waits for these to be started anew, which they are not (--no-requeue).
+GONE = {"PREEMPTED": "CANCELLED", "REVOKED": "CANCELLED"}
 AWAY = re.compile(r"unable to contact slurm controller|connect failure|connection refused", re.IGNORECASE)
 
 
@@ -53,32 +57,49 @@ class Known:
     silent: float | None = None
 
 
-def updated(known: Known, answer: Mapping[str, str] | None, now: float, patience: float = PATIENCE) -> Known:
+@dataclass(frozen=True)
+class Answer:
+    """States of the jobs of a run as Slurm words them, by job id; ``whole`` when the controller itself answered."""
+
+    states: Mapping[str, str]
+    whole: bool = True
+
+
+def patience() -> float:
+    """Seconds without an answer before a run gives up."""
+    try:
+        return float(os.environ.get(PATIENCE, 3600))
+    except ValueError:
+        return 3600.0
+
+
+def updated(known: Known, answer: Answer | None, now: float) -> Known:
     """What is known after an answer.
 
     Parameters
     ----------
     answer
-        Job id to state as Slurm words it; None when it did not answer.
+        None when nothing answered. After ``patience`` of that, jobs that had not ended count as lost (``ERROR``).
     now
         Seconds since the epoch.
-    patience
-        Seconds without an answer after which jobs that had not ended count as lost (``ERROR``).
 
     Returns
     -------
     Known
-        A job that is missing in two answers in a row has left Slurm's memory (MinJobAge), and is ``UNKNOWN``:
+        A job that the controller does not know, twice in a row, has left its memory (MinJobAge), and is ``UNKNOWN``:
         Snakemake then looks whether its files are there.
     """
     if answer is None:
         silent = known.silent or now
         states = dict(known.states)
-        if now - silent > patience:
+        if now - silent > patience():
             states |= {job: "ERROR" for job, state in states.items() if state not in FINAL}
         return Known(states, known.absent, silent)
-    states = known.states | {job: state.split()[0] for job, state in answer.items()}
-    missing = [job for job, state in known.states.items() if job not in answer and state not in FINAL | {"UNKNOWN"}]
+    words = {job: state.split()[0] for job, state in answer.states.items()}
+    states = known.states | {job: GONE.get(word, word) for job, word in words.items()}
+    if not answer.whole:
+        return Known(states, known.absent)
+    missing = [job for job, state in known.states.items() if job not in words and state not in FINAL | {"UNKNOWN"}]
     states |= {job: "UNKNOWN" for job in missing if job in known.absent}
     return Known(states, [job for job in missing if states[job] != "UNKNOWN"])
 
@@ -108,32 +129,44 @@ def asked(command: str, *arguments: str, timeout: float = 20) -> str | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def states(run: str, arguments: Sequence[str]) -> dict[str, str] | None:
+def states(name: str, arguments: Sequence[str]) -> Answer | None:
     """States of the jobs of a run, from the accounting as far as it goes and the controller, which knows best."""
     accounting = asked("sacct", *arguments)
-    controller = asked("squeue", "--format=%i|%T", "--states=all", "--noheader", "--name", run)
+    controller = asked("squeue", "--format=%i|%T", "--states=all", "--noheader", "--name", name)
     if controller is None and not (accounting or "").strip():
         return None
     lines = f"{accounting or ''}\n{controller or ''}".splitlines()
-    return {job: state for job, state in (line.split("|", 1) for line in lines if "|" in line) if state.strip()}
+    found = {job: state for job, state in (line.split("|", 1) for line in lines if "|" in line) if state.strip()}
+    return Answer(found, controller is not None)
 
 
-def status(run: str, arguments: Sequence[str]) -> str:
-    """The plugin's question after the jobs of a run, answered in sacct's words."""
-    file = MEMORY / f"{run}.json"
-    known = Known(**json.loads(file.read_text())) if file.exists() else Known()
+def status(name: str, arguments: Sequence[str]) -> str:
+    """The plugin's question after the jobs of a run, answered in sacct's words, whatever happens."""
+    file = MEMORY / name / "known.json"
+    try:
+        known = Known(**json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError):
+        known = Known()
+    for job in (MEMORY / name).glob("*.job"):  # those that no answer has named yet, too
+        known.states.setdefault(job.stem, "PENDING")
     now = time.time()
-    known = updated(known, states(run, arguments), now)
+    known = updated(known, states(name, arguments), now)
     if known.silent == now:
-        print(f"{run}: Slurm does not answer; waiting up to {PATIENCE:.0f} s", file=sys.stderr)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f"{file.name}.{os.getpid()}")
-    part.write_text(json.dumps(asdict(known)))
-    part.replace(file)
-    for old in MEMORY.glob("*.json"):
-        if now - old.stat().st_mtime > KEPT:
-            old.unlink(missing_ok=True)
+        print(f"{name}: Slurm does not answer; waiting up to {patience():.0f} s", file=sys.stderr)
+    with contextlib.suppress(OSError):  # a full disk is no reason to forget the jobs
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_name(f"{file.name}.{os.getpid()}")
+        part.write_text(json.dumps(asdict(known)))
+        part.replace(file)
+        for old in MEMORY.iterdir():
+            if now - old.stat().st_mtime > KEPT:
+                shutil.rmtree(old, ignore_errors=True)
     return "".join(f"{job}|{state}\n" for job, state in known.states.items())
+
+
+def names_of(run: str) -> list[str]:
+    """The names that the jobs of a run have in the queue, as its submissions noted them."""
+    return [file.parent.name for file in MEMORY.glob("*/run") if file.read_text() == run]
 
 
 def reason(job: str) -> str:
@@ -159,19 +192,34 @@ def sacct(arguments: Sequence[str]) -> int:
 
 
 def sbatch(arguments: Sequence[str]) -> int:
-    """Submit, and try again while the controller cannot be reached: then, and only then, nothing was submitted."""
+    """Submit, and try again while the controller cannot be reached: then, and only then, nothing was submitted.
+
+    The name of the jobs is noted before, and the job after it: what a crash leaves is found by them.
+    """
     program = real("sbatch")
     if program is None:
         return handed("sbatch", arguments)
+    name = arguments[arguments.index("--job-name") + 1] if "--job-name" in arguments else ""
+    run = os.environ.get("ADVDYN_RUN", "")
+    if name:
+        (MEMORY / name).mkdir(parents=True, exist_ok=True)
+        (MEMORY / name / "run").write_text(run)
     given = None if sys.stdin.isatty() else sys.stdin.buffer.read()
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + patience()
     while True:
+        if run and not Path("/proc", run.rpartition("-")[2]).exists():
+            print("sbatch: the snakemake that submits is gone", file=sys.stderr)
+            return 1
         done = subprocess.run([program, *arguments], input=given, capture_output=True, check=False)
         if done.returncode == 0 or not AWAY.search(done.stderr.decode()) or time.monotonic() > until:
-            sys.stdout.buffer.write(done.stdout)
-            sys.stderr.buffer.write(done.stderr)
-            return done.returncode
+            break
         time.sleep(PAUSE)
+    job = re.match(r"\d+", done.stdout.decode())
+    if name and job:
+        (MEMORY / name / f"{job[0]}.job").touch()
+    sys.stdout.buffer.write(done.stdout)
+    sys.stderr.buffer.write(done.stderr)
+    return done.returncode
 
 
 def handed(command: str, arguments: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ import ast
 import gzip
 import math
 import zipfile
+import zlib
 from functools import cache
 
 from advdyn.data import model
@@ -59,7 +60,7 @@ def _size_of_folder(path: str) -> tuple[int, int, int]:
     try:
         files = directory_files(path)
         shapes = [_idx_shape(files[name]) for name in ("train_images", "test_images")]
-    except (DataError, OSError, EOFError):
+    except (DataError, OSError, EOFError, zlib.error):
         return *MNIST, 1
     return sum(shape[0] for shape in shapes), math.prod(shapes[0][1:]), 1
 
@@ -90,6 +91,6 @@ def _size_of_npz(path: str) -> tuple[int, int, int]:
                 shape = header["shape"]
                 samples, numbers = samples + shape[0], math.prod(shape[1:])
                 itemsize = int(header["descr"][2:])
-    except (OSError, zipfile.BadZipFile, ValueError, SyntaxError, LookupError, TypeError):
+    except (OSError, zipfile.BadZipFile, zlib.error, ValueError, SyntaxError, LookupError, TypeError):
         return *MNIST, 8
     return samples, numbers, itemsize

@@ -4,9 +4,11 @@ python tests/slurm/lab.py up|down|status
 
 It needs root and Debian's packages slurmctld, slurmd, slurm-client and munge; neither systemd, cgroups nor a database.
 It writes /etc/slurm/slurm.conf (the executor plugin takes SLURM_CONF out of the environment of its jobs, so no other
-place works), never over one that it did not write, and removes it again.
+place works), never on a machine that has or uses another Slurm, and removes it again. One at a time on a machine.
 """
 
+import contextlib
+import fcntl
 import os
 import shutil
 import socket
@@ -18,7 +20,8 @@ from pathlib import Path
 CONF = Path("/etc/slurm/slurm.conf")
 GRES = Path("/etc/slurm/gres.conf")
 OURS = "# A throw-away cluster of advdyn's tests (tests/slurm/lab.py)\n"
-FOLDER = Path(os.environ.get("TMPDIR", "/tmp")) / "advdyn-slurm-lab"
+FOLDER = Path("/tmp/advdyn-slurm-lab")  # one place, so that what a killed session left is found
+LOCK = Path("/tmp/advdyn-slurm-lab.lock")
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "munged")
 PACKAGES = "slurmctld slurmd slurm-client munge"
 NODES = ("n1", "n2", "g1")
@@ -69,9 +72,40 @@ def missing() -> str:
     absent = [program for program in PROGRAMS if shutil.which(program) is None]
     if absent:
         return f"not installed: {', '.join(absent)} (Debian: apt-get install --no-install-recommends {PACKAGES})"
-    if CONF.exists() and not CONF.read_text().startswith(OURS):
+    if CONF.exists() and not ours():
         return f"this machine has a Slurm of its own ({CONF})"
+    if not CONF.exists():
+        names = [
+            (path / "comm").read_text().strip() for path in Path("/proc").glob("[0-9]*") if (path / "comm").exists()
+        ]
+        alien = {"slurmd", "slurmctld", "sackd"} & set(names)
+        if alien or Path("/run/slurm/conf").exists():
+            return f"this machine belongs to a Slurm ({', '.join(alien) or '/run/slurm/conf'})"
+    named = [name for name in os.environ if name.startswith("SLURM_")]
+    if named:
+        return f"another Slurm is named in the environment ({', '.join(named)})"
     return ""
+
+
+def ours() -> bool:
+    """Whether the Slurm that commands on this machine speak to is the one of these tests."""
+    return "SLURM_CONF" not in os.environ and CONF.exists() and CONF.read_text().startswith(OURS)
+
+
+def alone() -> None:
+    """Be the only process of this machine with a cluster of these tests, until it ends.
+
+    Raises
+    ------
+    RuntimeError
+        When another process has one.
+    """
+    lock = os.open(LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise RuntimeError(f"another process has a Slurm cluster for tests on this machine ({LOCK})") from None
 
 
 def up() -> None:
@@ -84,7 +118,16 @@ def up() -> None:
     """
     if missing():
         raise RuntimeError(missing())
+    alone()
     down()
+    try:
+        _up()
+    except BaseException:
+        down()
+        raise
+
+
+def _up() -> None:
     for name in ("run", "log", "state", "munge", *(f"spool.{node}" for node in NODES)):
         (FOLDER / name).mkdir(parents=True)
     key = FOLDER / "munge" / "munge.key"
@@ -108,12 +151,13 @@ def up() -> None:
     for node in NODES:
         _run("slurmd", "-N", node)
     for _ in range(150):
-        shown = subprocess.run(["sinfo", "-h", "-N", "-o", "%T"], capture_output=True, text=True, check=False)
+        shown = subprocess.run(
+            ["sinfo", "-h", "-N", "-o", "%T"], capture_output=True, text=True, check=False, timeout=30
+        )
         if shown.stdout.split() == ["idle"] * len(NODES):
             return
         time.sleep(0.2)
     logs = "\n".join(f"{log}:\n{log.read_text()[-1000:]}" for log in (FOLDER / "log").glob("*.log"))
-    down()
     raise RuntimeError(f"the nodes are not idle: {shown.stdout} {shown.stderr}\n{logs}")
 
 
@@ -135,9 +179,10 @@ def stop_controller() -> None:
 
 def down() -> None:
     """End jobs and daemons, the daemons by their own pid files, and remove every trace."""
-    if CONF.exists() and CONF.read_text().startswith(OURS):
+    if ours():
         if (FOLDER / "run" / "slurmctld.pid").exists():
-            empty_queue()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                empty_queue()
         for program, pattern in DAEMONS.items():
             for file in (FOLDER / "run").glob(pattern):
                 _stop(file, program)
@@ -147,7 +192,9 @@ def down() -> None:
 
 
 def empty_queue(seconds: float = 30) -> list[str]:
-    """Cancel every job and wait until none is left; the jobs that were there."""
+    """Cancel every job of this cluster and wait until none is left; the jobs that were there."""
+    if not ours():
+        return []
     there = queue()
     until = time.monotonic() + seconds
     while queue() and time.monotonic() < until:
@@ -200,7 +247,17 @@ def _free_ports(number: int) -> int:
 
 
 if __name__ == "__main__":
-    actions = {"up": up, "down": down, "status": lambda: subprocess.run("sinfo -N -l; squeue", shell=True, check=False)}
+
+    def end() -> None:
+        """Down, unless another process uses it."""
+        alone()
+        down()
+
+    def status() -> None:
+        """What Slurm says of nodes and jobs."""
+        subprocess.run("sinfo -N -l; squeue", shell=True, check=False, timeout=60)
+
+    actions = {"up": up, "down": end, "status": status}
     if len(sys.argv) != 2 or sys.argv[1] not in actions:
         sys.exit("usage: python tests/slurm/lab.py up|down|status")
     try:

@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import lab as slurm
 import pytest
-from checkouts import copy_checkout, tiny_checkout
+from checkouts import ROOT, copy_checkout, tiny_checkout
 from conftest import Cluster, jobs, until
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slurm_long]
@@ -180,18 +181,42 @@ def test_a_run_survives_a_controller_that_is_away(tiny: Cluster, expected):
     assert [job["JobState"] for job in jobs(tiny)] == ["COMPLETED", "COMPLETED"]
 
 
-def test_without_the_patient_commands_the_same_run_hangs(tiny: Cluster):
+def test_a_controller_that_stays_away_ends_the_run_with_an_error(tiny: Cluster, monkeypatch):
     held(tiny)
-    # the control: the plugin meets Slurm's own commands
-    tiny.edit("advdyn/cluster/launch.py", "path = [str(slurm.BIN), *", "path = [*")
+    monkeypatch.setenv("ADVDYN_SLURM_PATIENCE", "10")
     with tiny.submitting("--", SAMPLE, SCALE) as process:
         until(lambda: running(tiny), process=process)
         slurm.stop_controller()
         try:
-            time.sleep(25)
-            tiny.release()
+            assert process.wait(LIMIT) == 1
         finally:
             slurm.start_controller()
-        until(lambda: slurm.queue() == [], 120)
+    assert "status is: 'ERROR'" in tiny.said
+    assert "Unable to contact slurm controller" in tiny.said
+
+
+def test_without_the_patient_commands_a_run_without_accounting_hangs(tiny: Cluster):
+    # the control: the plugin meets Slurm's own sacct
+    tiny.edit("advdyn/cluster/launch.py", "path = [str(slurm.BIN), *", "path = [*")
+    with tiny.submitting("--", SAMPLE) as process:
+        until(lambda: any(job["JobState"] == "COMPLETED" for job in jobs(tiny)), process=process)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(60)
+
+
+def test_make_resume_goes_on_with_the_run(tiny: Cluster):
+    shutil.copy2(ROOT / "Makefile", tiny.folder)
+    tiny.edit("config/studies/mixture.yaml", "simulator: [lumped, full]", "simulator: [lumped]")
+    tiny.watch("sample_mixture")
+    tiny.hold("sample_mixture")
+    with tiny.submitting() as process:
+        until(lambda: tiny.begun("sample_mixture") == 1, process=process)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(LIMIT)
+    tiny.release()
+    # the environment is this one: nothing is to be installed
+    command = ["make", "-o", "env", "resume", f"BIN={Path(sys.executable).parent}"]
+    done = subprocess.run(command, cwd=tiny.folder, capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    assert "results: cancelled " in done.stdout
+    assert (tiny.folder / "results" / "claims.csv").exists()

@@ -51,6 +51,12 @@ def test_retries_are_in_the_cluster_profiles_and_never_in_a_rule():
         assert not re.search(r"^\s*retries\s*:", file.read_text(), re.MULTILINE)
 
 
+def test_no_profile_tracks_code_by_the_time_of_its_scripts():
+    for name in ("default", *CLUSTER):
+        assert "code" not in entries(name)["rerun-triggers"]
+    assert not {"jobs", "executor"} & set(entries("default"))
+
+
 def test_no_profile_sets_what_overrides_the_users_own():
     for name in ("default", *CLUSTER):
         assert not {"cores", "default-resources", "set-resources", "slurm-array-jobs", "groups"} & set(entries(name))
@@ -76,6 +82,23 @@ def test_a_profile_is_found_as_snakemake_finds_it(name):
 def test_a_misspelt_profile_is_an_error():
     with pytest.raises(ConfigError, match="--workflow-profile: found 'profiles/slrum'"):
         profile.chosen(["--workflow-profile", "profiles/slrum"], ROOT)
+
+
+def test_a_profile_named_as_its_file_is_the_profile():
+    # Snakemake takes it; what the profile needs around it must be there, too
+    assert profile.chosen(["--workflow-profile", str(PROFILES / "slurm" / "config.yaml")], ROOT) == PROFILES / "slurm"
+
+
+def test_of_several_files_the_one_that_snakemake_loads_is_read(tmp_path):
+    (tmp_path / "config.yaml").write_text("executor: local\n")
+    (tmp_path / "config.v9+.yaml").write_text("executor: slurm\n")
+    assert profile.executor([], profile.settings(tmp_path)) == "slurm"
+
+
+def test_a_profile_of_slurm_without_its_site_is_an_error(tmp_path):
+    (tmp_path / "config.yaml").write_text("executor: slurm\n")
+    with pytest.raises(ConfigError, match=r"slurm-partition-config: found None, allowed: site\.yaml"):
+        profile.site_of(tmp_path)
 
 
 def test_a_folder_without_a_profile_is_an_error(tmp_path):
@@ -123,6 +146,33 @@ def test_a_gpu_is_asked_for_in_the_words_of_the_site(tmp_path):
     assert known.resources() == {"slurm_account": "lab", "qos": "short"}
 
 
+def partitions(text):
+    return site.Site(partitions={name: site.Partition(**limits) for name, limits in text.items()})
+
+
+def test_a_retry_asks_for_more_within_the_partition_that_took_the_first_attempt():
+    known = partitions({"cpu": {"max_runtime": 60, "max_mem_mb": 3000}, "big": {"max_runtime": 90, "max_mem_mb": 4000}})
+    assert [known.within(1000, 20, False, attempt) for attempt in (1, 2, 3)] == [(1000, 20), (2000, 40), (3000, 60)]
+    assert [known.within(2500, 50, False, attempt) for attempt in (1, 2, 3)] == [(2500, 50), (4000, 90), (4000, 90)]
+
+
+def test_a_retry_on_a_gpu_stays_where_the_gpus_are():
+    known = partitions({"cpu": {}, "gpu": {"max_gpu": 1, "max_mem_mb": 3000}})
+    assert known.within(2000, 10, True, 3) == (3000, 30)
+
+
+def test_a_job_without_a_gpu_goes_where_gpus_are_only_if_nothing_else_takes_it():
+    cpu, gpu = site.Partition(max_mem_mb=1000), site.Partition(max_gpu=1)
+    assert (cpu.takes(500, 1, False), cpu.takes(500, 1, True), cpu.takes(2000, 1, False)) == (True, False, False)
+    assert gpu.takes(2000, 1, False)
+
+
+def test_a_model_that_the_plugin_would_refuse_is_refused_here(tmp_path):
+    (tmp_path / "site.yaml").write_text("gpu_model: a100-sxm4\npartitions: {g: {max_gpu: 1}}")
+    with pytest.raises(ConfigError, match="gpu_model: found 'a100-sxm4', allowed: model of the GPU"):
+        site.load(tmp_path / "site.yaml")
+
+
 @pytest.mark.parametrize(("text", "minutes"), [(90, 90), ("30m", 30), ("12h", 720), ("2d", 2880)])
 def test_limits_of_time_are_minutes_for_us_as_for_the_plugin(text, minutes):
     from snakemake_executor_plugin_slurm.utils import parse_time_to_minutes
@@ -131,31 +181,52 @@ def test_limits_of_time_are_minutes_for_us_as_for_the_plugin(text, minutes):
 
 
 # --- patience with Slurm ----------------------------------------------------------------------------------------------
+Answer, Known = slurm.Answer, slurm.Known
+
+
 def test_the_state_of_a_cancelled_job_is_one_word():
     # the accounting says who cancelled it, which the executor plugin takes for a running job
-    assert slurm.updated(slurm.Known(), {"7": "CANCELLED by 0"}, 0.0).states == {"7": "CANCELLED"}
+    assert slurm.updated(Known(), Answer({"7": "CANCELLED by 0"}), 0.0).states == {"7": "CANCELLED"}
 
 
-def test_what_was_known_stays_while_slurm_is_silent_until_patience_ends():
-    known = slurm.updated(slurm.Known(), {"7": "RUNNING", "8": "COMPLETED"}, 0.0)
-    for now in (10.0, 1000.0, 3609.0):
-        known = slurm.updated(known, None, now, patience=3600.0)
+@pytest.mark.parametrize("state", ["PREEMPTED", "REVOKED"])
+def test_a_job_that_slurm_will_not_start_anew_has_ended(state):
+    # the plugin waits for Slurm to do so; the profile forbids it, since the retries are this workflow's
+    assert slurm.updated(Known(), Answer({"7": state}), 0.0).states == {"7": "CANCELLED"}
+
+
+def test_what_was_known_stays_while_slurm_is_silent_until_patience_ends(monkeypatch):
+    monkeypatch.setenv(slurm.PATIENCE, "100")
+    known = slurm.updated(Known(), Answer({"7": "RUNNING", "8": "COMPLETED"}), 0.0)
+    for now in (10.0, 50.0, 109.0):
+        known = slurm.updated(known, None, now)
         assert known.states == {"7": "RUNNING", "8": "COMPLETED"}
-    known = slurm.updated(known, None, 3611.0, patience=3600.0)
+    known = slurm.updated(known, None, 111.0)
     assert known.states == {"7": "ERROR", "8": "COMPLETED"}
 
 
+def test_a_patience_that_is_no_number_is_the_usual_one(monkeypatch):
+    monkeypatch.setenv(slurm.PATIENCE, "1h")
+    assert slurm.patience() == 3600
+
+
 def test_an_answer_ends_the_silence():
-    known = slurm.updated(slurm.updated(slurm.Known({"7": "RUNNING"}), None, 5.0), {"7": "RUNNING"}, 6.0)
+    known = slurm.updated(slurm.updated(Known({"7": "RUNNING"}), None, 5.0), Answer({"7": "RUNNING"}), 6.0)
     assert known.silent is None
 
 
 def test_a_job_that_slurm_forgot_is_for_snakemake_to_judge_by_its_files():
-    known = slurm.Known({"7": "RUNNING", "8": "COMPLETED"})
-    known = slurm.updated(known, {}, 0.0)
+    known = slurm.updated(Known({"7": "RUNNING", "8": "COMPLETED"}), Answer({}), 0.0)
     assert known.states == {"7": "RUNNING", "8": "COMPLETED"}  # perhaps only late
-    known = slurm.updated(known, {}, 1.0)
+    known = slurm.updated(known, Answer({}), 1.0)
     assert known.states == {"7": "UNKNOWN", "8": "COMPLETED"}
+
+
+def test_a_job_that_only_the_accounting_does_not_know_is_not_forgotten():
+    known = Known({"7": "PENDING"})
+    for now in (0.0, 1.0, 2.0):
+        known = slurm.updated(known, Answer({"8": "RUNNING"}, whole=False), now)
+    assert known.states == {"7": "PENDING", "8": "RUNNING"}
 
 
 COMMAND = """#!{python}
@@ -223,8 +294,44 @@ def test_while_nothing_answers_the_plugin_is_told_what_was_last_known(stand_in):
     assert "Slurm does not answer" in done.stderr
 
 
+def test_a_job_that_slurm_fell_silent_about_at_once_is_known(stand_in, monkeypatch):
+    (stand_in / "sbatch.answer").write_text("12\n")
+    monkeypatch.setenv(launch.RUN, f"run-{os.getpid()}")
+    assert asked("sbatch", "--parsable", "--job-name", "RUN").stdout == "12\n"
+    assert asked(*PLUGIN_ASKS, "RUN").stdout == "12|PENDING\n"
+    assert slurm.names_of(f"run-{os.getpid()}") == ["RUN"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"a": 1}'])
+def test_a_broken_memory_is_no_reason_to_forget_the_jobs(stand_in, text):
+    file = Path(slurm.MEMORY) / "RUN" / "known.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    (stand_in / "squeue.answer").write_text("7|RUNNING\n")
+    done = asked(*PLUGIN_ASKS, "RUN")
+    assert (done.returncode, done.stdout) == (0, "7|RUNNING\n")
+
+
+def test_nothing_can_be_written_and_still_the_plugin_is_answered(stand_in):
+    Path(".snakemake").write_text("a file where a folder should be")
+    (stand_in / "squeue.answer").write_text("7|RUNNING\n")
+    done = asked(*PLUGIN_ASKS, "RUN")
+    assert (done.returncode, done.stdout) == (0, "7|RUNNING\n")
+
+
+def test_nothing_is_submitted_for_a_snakemake_that_is_gone(stand_in, monkeypatch):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    monkeypatch.setenv(launch.RUN, f"run-{gone.pid}")
+    done = subprocess.run(["sbatch", "--parsable"], capture_output=True, text=True, timeout=60, input="", check=False)
+    assert done.returncode == 1
+    assert "the snakemake that submits is gone" in done.stderr
+    assert not (stand_in / "calls").exists()
+
+
 def test_a_submission_waits_for_a_controller_that_is_away(stand_in, monkeypatch):
     monkeypatch.setattr(slurm, "PAUSE", 0.01)
+    monkeypatch.delenv(launch.RUN, raising=False)
     timer = threading.Timer(0.5, (stand_in / "sbatch.answer").write_text, ["12\n"])
     timer.start()
     with open(os.devnull) as nothing:
@@ -235,6 +342,7 @@ def test_a_submission_waits_for_a_controller_that_is_away(stand_in, monkeypatch)
 
 
 def test_a_refused_submission_is_not_tried_again(stand_in, monkeypatch):
+    monkeypatch.delenv(launch.RUN, raising=False)
     (stand_in / "sbatch").write_text(
         "#!/bin/sh\necho call >> calls\necho 'sbatch: error: invalid account' >&2\nexit 1\n"
     )
@@ -301,6 +409,19 @@ def test_a_site_as_the_cluster_says_has_no_problem(well):
 def test_what_the_cluster_does_not_know_is_named_with_what_it_does(well, old, new, said):
     (found,) = told(GOOD.replace(old, new))
     assert said in found
+
+
+def test_an_account_with_several_associations_has_the_qualities_of_all(well):
+    (well / "sacctmgr.answer").write_text("lab|short\nlab|normal\nother|long\n")
+    assert told(GOOD) == []
+
+
+def test_an_account_on_a_cluster_without_accounts_is_a_problem(well):
+    # the executor plugin would refuse every job
+    (well / "scontrol.answer").write_text("AccountingStorageType = accounting_storage/none\nMinJobAge = 0 sec\n")
+    assert told("account: lab\npartitions:\n  cpu: {}\n") == [
+        "profiles-slurm/site.yaml: account: found 'lab', allowed: null, this cluster keeps no accounts"
+    ]
 
 
 def test_a_partition_that_is_down_is_a_problem(well):
@@ -378,6 +499,17 @@ def test_a_run_begun_on_another_machine_is_not_taken_for_dead(noted):
     changed(noted, host=f"not-{socket.gethostname()}")
     with pytest.raises(ConfigError, match=r"was begun on another machine and has not ended.*remove .*one\.json"):
         resume.stopped("results")
+
+
+def test_a_run_whose_log_says_nothing_is_known_by_its_submissions(noted):
+    # as with --quiet all
+    (noted / "run.log").write_text("")
+    folder = noted / slurm.MEMORY / "advdyn_def"
+    folder.mkdir(parents=True)
+    (folder / "run").write_text("one")
+    records.end("one")
+    (found,) = resume.stopped("results")
+    assert found.scheduler_names() == ["advdyn_def"]
 
 
 def test_resuming_waits_until_the_queue_is_empty():

@@ -12,7 +12,7 @@ from snakemake.exceptions import WorkflowError
 from advdyn import provenance
 from advdyn.atomic import whole
 from advdyn.closure import closure
-from advdyn.cluster import launch, records
+from advdyn.cluster import launch, records, resume
 from advdyn.data import cost as data_cost
 from advdyn.data.files import PUBLISHED, directory_files
 from advdyn.study import layout, run
@@ -116,11 +116,19 @@ def dataset_cost(wildcards):
 
 def asked_for(cost, on_gpu=lambda wildcards: False):
     """The resources of a job as functions of its wildcards and attempt, in the words of the site."""
+
+    def asked(wildcards, attempt):
+        job, gpu = cost(wildcards), on_gpu(wildcards)
+        first = (job.mem_mb(1, gpu), job.runtime(1))
+        return (
+            SITE.within(*first, gpu, attempt)
+            if SITE
+            else tuple(attempt * n for n in first)
+        )
+
     resources = {
-        "mem_mb": lambda wildcards, attempt: cost(wildcards).mem_mb(
-            attempt, on_gpu(wildcards)
-        ),
-        "runtime": lambda wildcards, attempt: cost(wildcards).runtime(attempt),
+        "mem_mb": lambda wildcards, attempt: asked(wildcards, attempt)[0],
+        "runtime": lambda wildcards, attempt: asked(wildcards, attempt)[1],
         "gpu": lambda wildcards: int(on_gpu(wildcards)),
     }
     if SITE is None:
@@ -300,6 +308,31 @@ def stop_without_profile():
             "the rerun trigger `code` is on, so no profile of this checkout is in force (a misspelt profile name "
             "loads nothing): use --workflow-profile profiles/default, or repeat its rerun-triggers in your own"
         )
+
+
+def stop_outside_a_profile():
+    """Stop before any job when a scheduler is used without this checkout's profile for it."""
+    executor = workflow.executor_plugin.name.replace("_", "-")
+    if executor in ("slurm", "cluster-generic") and not launch.prepared():
+        raise WorkflowError(
+            f"--executor: found {executor} from the command line, --profile or SNAKEMAKE_PROFILE, allowed: "
+            "--workflow-profile profiles/slurm or profiles/generic, which do what the plugins do not"
+        )
+
+
+def begin_run(log):
+    """Before the first job: what is asked for can be carried out, and the run is noted."""
+    stop_without_profile()
+    stop_outside_a_profile()
+    stop_without_image()
+    records.begin(launch.name(), RUN.results, *log)
+
+
+def end_run():
+    """After the last job, whatever the end."""
+    if SITE:
+        resume.tidy(launch.name())
+    records.end(launch.name())
 
 
 def stop_without_image():
