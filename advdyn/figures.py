@@ -53,8 +53,8 @@ def settle(figure: Figure) -> None:
     figure.draw_without_rendering()  # the space that text takes follows from the first
     figure.set_layout_engine("none")
     for axes in figure.axes:
-        found = axes.get_position(original=True)
-        axes.set_position([round(value, 7) for value in found.bounds])
+        left, bottom, width, height = axes.get_position(original=True).bounds
+        axes.set_position((round(left, 7), round(bottom, 7), round(width, 7), round(height, 7)))
 
 
 def save(figure: Figure, data: pd.DataFrame, outputs: Sequence[str], partial: str = "") -> None:
