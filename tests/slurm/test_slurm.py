@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from checkouts import tiny_checkout
-from conftest import Cluster, jobs, until
+from clusters import Cluster, jobs, until
 
 pytestmark = pytest.mark.slurm
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import lab as slurm
 import pytest
 from checkouts import ROOT, copy_checkout, tiny_checkout
-from conftest import Cluster, jobs, until
+from clusters import Cluster, jobs, until
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slurm_long]
 
