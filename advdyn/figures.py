@@ -46,8 +46,8 @@ def ordered(n: int) -> list[tuple[float, float, float]]:
 def settle(figure: Figure) -> None:
     """Lay the figure out, once for all formats, and round where its axes are.
 
-    The solver of the layout adds numbers in an order that depends on addresses in memory: positions differ in their last
-    bits between two runs, and names in an SVG are digests of them.
+    The solver of the layout adds numbers in an order that depends on addresses in memory: positions differ in their
+    last bits between two runs, and names in an SVG are digests of them.
     """
     figure.draw_without_rendering()
     figure.draw_without_rendering()  # the space that text takes follows from the first

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from advdyn.cluster import check, profile, schedulers, site, slurm
-from advdyn.study.errors import ConfigError
+from advdyn.study.errors import ConfigError, wrong
 
 RUN, SITE, GPUS, PYTHON = "ADVDYN_RUN", "ADVDYN_SITE", "ADVDYN_GPUS", "ADVDYN_PYTHON"
 
@@ -40,9 +40,12 @@ def prepare(argv: Sequence[str], checkout: str | Path) -> None:
     if folder is None:
         return
     entries = profile.settings(folder)
-    if profile.executor(argv, entries) == "cluster-generic":
+    executor = profile.executor(argv, entries)
+    if executor not in (entries.data.get("executor"), "local", "dryrun", "touch"):
+        raise wrong("command line", "--executor", executor, "the executor of a profile, by --workflow-profile")
+    if executor == "cluster-generic":
         os.environ[GPUS] = str(int(schedulers.load(folder / "site.yaml").gpus))
-    if profile.executor(argv, entries) != "slurm":
+    if executor != "slurm":
         return
     file = profile.site_of(folder)
     for finding in check.quick(folder):

@@ -224,3 +224,16 @@ def test_a_misspelt_profile_stops_the_run_and_the_dry_run(finished, dry):
     assert done.returncode != 0
     said = "--workflow-profile: found 'profiles/defualt', allowed: profiles/default, profiles/generic, profiles/slurm"
     assert said in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("way", ["--executor", "--profile"])
+def test_a_scheduler_without_this_checkouts_profile_for_it_is_refused(finished, way):
+    # the plugins alone would lack what the profiles do
+    finished.edit("config/studies/mixture.yaml", "count: 4", "count: 6")
+    before = finished.digests("results/mixture/simulation")
+    named = "cluster-generic" if way == "--executor" else "profiles/generic"
+    done = finished.snakemake(way, named, "--jobs", "1")
+    assert done.returncode != 0
+    assert "--executor: found" in done.stdout + done.stderr
+    assert "--workflow-profile" in done.stdout + done.stderr
+    assert finished.digests("results/mixture/simulation") == before
