@@ -141,7 +141,7 @@ def test_the_check_finds_nothing_wrong_with_a_cluster_that_is_as_its_site_file_s
             "max_runtime: 9d\n  gpu",
             "partitions.cpu.max_runtime: found 9d, allowed: at most 2880",
         ),
-        ("max_runtime: 24h\n  gpu", "max_mem_mb: 100\n  gpu", "none takes"),
+        ("    max_gpu: 1", "    max_mem_mb: 100\n    max_gpu: 1", "none takes simulate of mixture: "),
         ("  cpu:\n    max_runtime: 24h\n", "  cpu: {max_gpu: 1}\n", "partitions.cpu.max_gpu: found 1, allowed: 0"),
     ],
     ids=["partition", "time", "memory", "gpu"],
