@@ -42,6 +42,9 @@ wildcard_constraints:
 container: "envs/advdyn.sif"
 
 
+stop_without_image()
+
+
 # --- rules ----------------------------------------------------------------------------------------
 include: "workflow/rules/data.smk"
 include: "workflow/rules/ledger.smk"

@@ -41,8 +41,9 @@ def prepare(argv: Sequence[str], checkout: str | Path) -> None:
         return
     entries = profile.settings(folder)
     executor = profile.executor(argv, entries)
-    if executor not in (entries.data.get("executor"), "local", "dryrun", "touch"):
-        raise wrong("command line", "--executor", executor, "the executor of a profile, by --workflow-profile")
+    if executor in ("slurm", "cluster-generic") and executor != entries.data.get("executor"):
+        # the plugin alone would lack what the profile does; said here, for an executor that has begun may wait for ever
+        raise wrong("command line", "--executor, --profile", executor, "--workflow-profile profiles/slurm or generic")
     if executor == "cluster-generic":
         os.environ[GPUS] = str(int(schedulers.load(folder / "site.yaml").gpus))
     if executor != "slurm":
@@ -69,11 +70,6 @@ def rules_of_job(argv: Sequence[str]) -> list[str] | None:
 def cluster() -> site.Site | None:
     """The site of this run, or None on one machine."""
     return site.load(os.environ[SITE]) if SITE in os.environ else None
-
-
-def prepared() -> bool:
-    """Whether a profile for a scheduler was found on the command line, and its site read."""
-    return GPUS in os.environ
 
 
 def gpus() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from advdyn.study.errors import Words, wrong
 from advdyn.study.reading import Tree, read
 
+USERS = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config")) / "snakemake"  # profiles of the user
 FILE = re.compile(r"(?:profile|config)(?:\.v(\d+)\+)?\.yaml")
 
 
@@ -51,11 +53,16 @@ def chosen(argv: Sequence[str], checkout: str | Path) -> Path | None:
 
 
 def executor(argv: Sequence[str], entries: Tree) -> str:
-    """The executor of a run: named on the command line, or in its profile."""
+    """The executor of a run: named on the command line, in its workflow profile, or in another profile (--profile)."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--executor", "-e")
-    named = parser.parse_known_args(list(argv))[0].executor
-    return str(named or entries.data.get("executor", "local"))
+    parser.add_argument("--profile", nargs="+", default=os.environ.get("SNAKEMAKE_PROFILE", "").split())
+    given = parser.parse_known_args(list(argv))[0]
+    own = given.executor or entries.data.get("executor")
+    others = [Path(name) if Path(name).exists() else USERS / name for name in given.profile]
+    folders = [path.parent if path.is_file() else path for path in others if path.exists()]
+    named = [settings(folder).data.get("executor") for folder in folders if file_of(folder)]
+    return str(own or next(filter(None, named), "local"))
 
 
 def settings(folder: Path) -> Tree:

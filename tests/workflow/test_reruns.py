@@ -234,6 +234,6 @@ def test_a_scheduler_without_this_checkouts_profile_for_it_is_refused(finished, 
     named = "cluster-generic" if way == "--executor" else "profiles/generic"
     done = finished.snakemake(way, named, "--jobs", "1")
     assert done.returncode != 0
-    assert "--executor: found" in done.stdout + done.stderr
-    assert "--workflow-profile" in done.stdout + done.stderr
+    said = "--executor, --profile: found 'cluster-generic', allowed: --workflow-profile profiles/slurm or generic"
+    assert said in done.stdout + done.stderr
     assert finished.digests("results/mixture/simulation") == before

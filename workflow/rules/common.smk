@@ -310,21 +310,9 @@ def stop_without_profile():
         )
 
 
-def stop_outside_a_profile():
-    """Stop before any job when a scheduler is used without this checkout's profile for it."""
-    executor = workflow.executor_plugin.name.replace("_", "-")
-    if executor in ("slurm", "cluster-generic") and not launch.prepared():
-        raise WorkflowError(
-            f"--executor: found {executor} from the command line, --profile or SNAKEMAKE_PROFILE, allowed: "
-            "--workflow-profile profiles/slurm or profiles/generic, which do what the plugins do not"
-        )
-
-
 def begin_run(log):
     """Before the first job: what is asked for can be carried out, and the run is noted."""
     stop_without_profile()
-    stop_outside_a_profile()
-    stop_without_image()
     records.begin(launch.name(), RUN.results, *log)
 
 
