@@ -100,7 +100,7 @@ schemas: env
 	$(BIN)/python -m advdyn.study.schema
 
 bench: env
-	for b in ode simulation linear attacks training turing gan workflow; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+	for b in ode simulation linear attacks training turing gan threads workflow; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 pins: env
 	(echo "# Every package of the environment, direct or not, as it was tested; regenerate with \`make pins\`."; \

@@ -263,9 +263,11 @@ def findings(folder: Path, planned: run.Run) -> Iterator[Finding]:
     file = str(profile.site_of(folder))
     known = site.load(file)
     yield from fits(known, planned, file)
-    if shutil.which("srun"):
-        for partition in known.partitions:
-            yield storage(partition, known, file)
+    if shutil.which("srun") is None:
+        yield unchecked("storage on the nodes: srun is not on this machine")
+        return
+    for partition in known.partitions:
+        yield storage(partition, known, file)
 
 
 def main() -> None:

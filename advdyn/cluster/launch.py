@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from advdyn.cluster import check, profile, schedulers, site, slurm
@@ -56,6 +57,19 @@ def prepare(argv: Sequence[str], checkout: str | Path) -> None:
     os.environ[GPUS] = str(int(site.load(file).gpus))
     path = [str(slurm.BIN), *os.environ.get("PATH", "").split(os.pathsep)]
     os.environ["PATH"] = os.pathsep.join(dict.fromkeys(path))
+
+
+def relay(warn: Callable[[str], object], seconds: float = 5) -> None:
+    """Print what the commands of profiles/slurm/bin have to say, as long as this process lives."""
+    notices = slurm.Notices(name())
+
+    def watch() -> None:
+        while True:
+            for line in notices.new():
+                warn(line)
+            time.sleep(seconds)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def rules_of_job(argv: Sequence[str]) -> list[str] | None:

@@ -2,7 +2,7 @@
 
 python -m advdyn.cluster.slurm sacct|sbatch ...
 
-profiles/slurm/bin is first on the path of a run, so the plugin meets these instead of Slurm's own commands, for four
+profiles/slurm/bin is first on the path of a run, so the plugin meets these instead of Slurm's own commands, for five
 things it does not survive (snakemake-executor-plugin-slurm 2.8.0):
 
 * Where accounting is off, sacct fails, and after five failures the plugin forgets its jobs and waits for ever. Here
@@ -10,6 +10,9 @@ things it does not survive (snakemake-executor-plugin-slurm 2.8.0):
 * The same happens when the controller is away for some seconds. Here what was last known stays true, for an hour.
 * sacct says "CANCELLED by 0"; the plugin compares with "CANCELLED" and takes the job for running.
 * sbatch fails at once while the controller is away, which uses up the retries of a job. Here it is tried again.
+* So it does when a limit on the jobs of an account or a quality of service is reached. Here it waits until one ends.
+
+The plugin keeps what they print to itself, so they leave it in a file, and the run prints it (``Notices``).
 """
 
 from __future__ import annotations
@@ -36,6 +39,9 @@ FINAL = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL
 # The plugin waits for these to be started anew, which they are not (--no-requeue).
 GONE = {"PREEMPTED": "CANCELLED", "REVOKED": "CANCELLED"}
 AWAY = re.compile(r"unable to contact slurm controller|connect failure|connection refused", re.IGNORECASE)
+# Only so many jobs may be in the queue, of a user, an account, or in all.
+FULL = re.compile(r"\b(?:Assoc|QOS)\w*SubmitJob\w*|Resource temporarily unavailable")
+NOTICES = "notices"
 
 
 @dataclass
@@ -150,9 +156,12 @@ def status(name: str, arguments: Sequence[str]) -> str:
     for job in (MEMORY / name).glob("*.job"):  # those that no answer has named yet, too
         known.states.setdefault(job.stem, "PENDING")
     now = time.time()
+    was_silent = known.silent
     known = updated(known, states(name, arguments), now)
-    if known.silent == now:
-        print(f"{name}: Slurm does not answer; waiting up to {patience():.0f} s", file=sys.stderr)
+    if known.silent and not was_silent:
+        tell(name, f"Slurm does not answer; waiting, {patience():.0f} s at most, before running jobs count as failed")
+    elif was_silent and not known.silent:
+        tell(name, f"Slurm answers again, after {now - was_silent:.0f} s")
     with contextlib.suppress(OSError):  # a full disk is no reason to forget the jobs
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_name(f"{file.name}.{os.getpid()}")
@@ -162,6 +171,36 @@ def status(name: str, arguments: Sequence[str]) -> str:
             if now - old.stat().st_mtime > KEPT:
                 shutil.rmtree(old, ignore_errors=True)
     return "".join(f"{job}|{state}\n" for job, state in known.states.items())
+
+
+def tell(name: str, text: str) -> None:
+    """Leave a line for the user of a run, by the name of its jobs."""
+    print(text, file=sys.stderr)
+    with contextlib.suppress(OSError):
+        (MEMORY / name).mkdir(parents=True, exist_ok=True)
+        with open(MEMORY / name / NOTICES, "a") as file:
+            file.write(text + "\n")
+
+
+class Notices:
+    """What the commands below leave for the user of a run, each line once."""
+
+    def __init__(self, run: str) -> None:
+        """Of the run of this name."""
+        self.run = run
+        self.shown: dict[str, int] = {}
+
+    def new(self) -> list[str]:
+        """The lines left since this was last asked."""
+        lines = []
+        for name in names_of(self.run):
+            try:
+                left = (MEMORY / name / NOTICES).read_text().splitlines()
+            except OSError:
+                continue
+            lines += left[self.shown.get(name, 0) :]
+            self.shown[name] = len(left)
+        return lines
 
 
 def names_of(run: str) -> list[str]:
@@ -192,9 +231,10 @@ def sacct(arguments: Sequence[str]) -> int:
 
 
 def sbatch(arguments: Sequence[str]) -> int:
-    """Submit, and try again while the controller cannot be reached: then, and only then, nothing was submitted.
+    """Submit, and try again while nothing was submitted for a reason that passes.
 
-    The name of the jobs is noted before, and the job after it: what a crash leaves is found by them.
+    That is a controller that cannot be reached, until patience ends; and a limit on the jobs in the queue, as long as
+    Slurm names it. The name of the jobs is noted before, and the job after it: what a crash leaves is found by them.
     """
     program = real("sbatch")
     if program is None:
@@ -205,14 +245,20 @@ def sbatch(arguments: Sequence[str]) -> int:
         (MEMORY / name).mkdir(parents=True, exist_ok=True)
         (MEMORY / name / "run").write_text(run)
     given = None if sys.stdin.isatty() else sys.stdin.buffer.read()
-    until = time.monotonic() + patience()
+    until, told = time.monotonic() + patience(), ""
     while True:
         if run and not Path("/proc", run.rpartition("-")[2]).exists():
             print("sbatch: the snakemake that submits is gone", file=sys.stderr)
             return 1
         done = subprocess.run([program, *arguments], input=given, capture_output=True, check=False)
-        if done.returncode == 0 or not AWAY.search(done.stderr.decode()) or time.monotonic() > until:
+        said = done.stderr.decode(errors="replace")
+        full = FULL.search(said)
+        if done.returncode == 0 or not (full or (AWAY.search(said) and time.monotonic() < until)):
             break
+        reason = f"no more jobs may be in the queue ({full[0]})" if full else "Slurm does not answer"
+        if name and reason != told:
+            tell(name, f"a job is not submitted yet: {reason}; trying again")
+            told = reason
         time.sleep(PAUSE)
     job = re.match(r"\d+", done.stdout.decode())
     if name and job:

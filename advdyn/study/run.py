@@ -74,7 +74,7 @@ def load(
         Where the study files are.
     rules
         When given, only the studies that these rules belong to (their names hold the study's) are read and built: a
-        job's own snakemake knows its rule, and starts in half the time.
+        job's own snakemake knows its rule, and starts the sooner.
 
     Raises
     ------

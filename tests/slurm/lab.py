@@ -2,30 +2,41 @@
 
 python tests/slurm/lab.py up|down|status
 
-It needs root and Debian's packages slurmctld, slurmd, slurm-client and munge; neither systemd, cgroups nor a database.
+It needs root and Debian's packages slurmctld, slurmd, slurm-client and munge; neither systemd nor cgroups. With an
+accounting database (``up(database=True)``: accounts, qualities of service, limits) it needs slurmdbd and mariadb-server.
 It writes /etc/slurm/slurm.conf (the executor plugin takes SLURM_CONF out of the environment of its jobs, so no other
 place works), never on a machine that has or uses another Slurm, and removes it again. One at a time on a machine.
 """
 
 import contextlib
 import fcntl
+import functools
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 CONF = Path("/etc/slurm/slurm.conf")
 GRES = Path("/etc/slurm/gres.conf")
+DBD = Path("/etc/slurm/slurmdbd.conf")
 OURS = "# A throw-away cluster of advdyn's tests (tests/slurm/lab.py)\n"
 FOLDER = Path("/tmp/advdyn-slurm-lab")  # one place, so that what a killed session left is found
 LOCK = Path("/tmp/advdyn-slurm-lab.lock")
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "munged")
 PACKAGES = "slurmctld slurmd slurm-client munge"
+DATABASE_PROGRAMS = ("slurmdbd", "mariadbd", "mariadb-install-db", "sacctmgr")
+DATABASE_PACKAGES = "slurmdbd mariadb-server"
 NODES = ("n1", "n2", "g1")
-DAEMONS = {"slurmd": "slurmd.*.pid", "slurmctld": "slurmctld.pid", "munged": "munged.pid"}
+# in the order in which they are ended
+DAEMONS = {
+    "slurmd": "slurmd.*.pid", "slurmctld": "slurmctld.pid", "slurmdbd": "slurmdbd.pid", "mariadbd": "mariadbd.pid",
+    "munged": "munged.pid",
+}  # fmt: skip
 
 SETTINGS = """\
 ClusterName=lab
@@ -53,16 +64,58 @@ SlurmdParameters=config_overrides
 SchedulerParameters=sched_interval=1,sched_min_interval=0,bf_interval=5
 ReturnToService=2
 MpiDefault=none
-MinJobAge=3600
 KillWait=2
 DefMemPerCPU=500
-AccountingStorageType=accounting_storage/none
 GresTypes=gpu
 NodeName=n[1-2] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{n1}-{n2}] CPUs=2 RealMemory={memory} State=UNKNOWN
 NodeName=g1 NodeHostname={host} NodeAddr=127.0.0.1 Port={g1} CPUs=4 RealMemory={memory} Gres=gpu:1 State=UNKNOWN
 PartitionName=cpu Nodes=n[1-2] Default=YES MaxTime=2880 State=UP
 PartitionName=gpu Nodes=g1 MaxTime=2880 State=UP
 """
+# Without accounting the controller is all that remembers a job.
+ALONE = """\
+MinJobAge=3600
+AccountingStorageType=accounting_storage/none
+"""
+# With it, the controller is to forget as early as it can: what is known then is what the database says.
+WITH_DATABASE = """\
+MinJobAge=2
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=127.0.0.1
+AccountingStoragePort={dbd}
+AccountingStoragePass={folder}/munge/munge.socket
+AccountingStorageEnforce=associations,limits,qos
+AccountingStorageTRES=gres/gpu
+"""
+DBD_SETTINGS = """\
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge/munge.socket
+DbdHost={host}
+DbdAddr=127.0.0.1
+DbdPort={dbd}
+SlurmUser=root
+PidFile={folder}/run/slurmdbd.pid
+LogFile={folder}/log/slurmdbd.log
+StorageType=accounting_storage/mysql
+StorageHost=127.0.0.1
+StoragePort={sql}
+StorageUser=root
+StorageLoc=slurm_acct_db
+"""
+ACCOUNT, QOS = "lab", "short"
+
+
+def without_database() -> str:
+    """Why no cluster with an accounting database can be brought up here; nothing when it can."""
+    absent = [program for program in DATABASE_PROGRAMS if shutil.which(program) is None]
+    if missing():
+        return missing()
+    if DBD.exists() and not DBD.read_text().startswith(OURS):
+        return f"this machine has a Slurm database of its own ({DBD})"
+    if absent:
+        install = f"apt-get install --no-install-recommends {DATABASE_PACKAGES}"
+        return f"not installed: {', '.join(absent)} (Debian: {install})"
+    return ""
 
 
 def missing() -> str:
@@ -75,10 +128,7 @@ def missing() -> str:
     if CONF.exists() and not ours():
         return f"this machine has a Slurm of its own ({CONF})"
     if not CONF.exists():
-        names = [
-            (path / "comm").read_text().strip() for path in Path("/proc").glob("[0-9]*") if (path / "comm").exists()
-        ]
-        alien = {"slurmd", "slurmctld", "sackd"} & set(names)
+        alien = {"slurmd", "slurmctld", "sackd"} & _running()
         if alien or Path("/run/slurm/conf").exists():
             return f"this machine belongs to a Slurm ({', '.join(alien) or '/run/slurm/conf'})"
     named = [name for name in os.environ if name.startswith("SLURM_")]
@@ -87,11 +137,23 @@ def missing() -> str:
     return ""
 
 
+def _running() -> set[str]:
+    """Names of the programs that run; not of those that ended and whose parent has not looked yet."""
+    names = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            name, state = stat.read_text().partition("(")[2].rsplit(")", 1)
+            if not state.startswith(" Z"):
+                names.add(name)
+    return names
+
+
 def ours() -> bool:
     """Whether the Slurm that commands on this machine speak to is the one of these tests."""
     return "SLURM_CONF" not in os.environ and CONF.exists() and CONF.read_text().startswith(OURS)
 
 
+@functools.cache
 def alone() -> None:
     """Be the only process of this machine with a cluster of these tests, until it ends.
 
@@ -108,45 +170,48 @@ def alone() -> None:
         raise RuntimeError(f"another process has a Slurm cluster for tests on this machine ({LOCK})") from None
 
 
-def up() -> None:
-    """Bring the cluster up; what an earlier one left is ended first.
+def up(*, database: bool = False) -> None:
+    """Bring the cluster up, with an accounting database or without; what an earlier one left is ended first.
 
     Raises
     ------
     RuntimeError
         When it cannot be brought up, or its nodes are not idle within 30 s: with the ends of the daemons' logs.
     """
-    if missing():
-        raise RuntimeError(missing())
+    lacking = without_database() if database else missing()
+    if lacking:
+        raise RuntimeError(lacking)
     alone()
     down()
     try:
-        _up()
+        _up(database)
     except BaseException:
         down()
         raise
 
 
-def _up() -> None:
+def _up(database: bool) -> None:
     for name in ("run", "log", "state", "munge", *(f"spool.{node}" for node in NODES)):
         (FOLDER / name).mkdir(parents=True)
     key = FOLDER / "munge" / "munge.key"
     key.touch(0o600)
     key.write_bytes(os.urandom(1024))
-    port = _free_ports(5)
+    port = _free_ports(6)
     with open("/proc/meminfo") as file:
         memory = int(file.readline().split()[1]) // 1024 * 8 // 10
     values = {
         "host": socket.gethostname().split(".")[0], "folder": FOLDER, "port": port,
-        "n1": port + 1, "n2": port + 2, "g1": port + 3,
+        "n1": port + 1, "n2": port + 2, "g1": port + 3, "dbd": port + 4, "sql": port + 5,
         "memory": memory,
     }  # fmt: skip
     CONF.parent.mkdir(exist_ok=True)
-    CONF.write_text(OURS + SETTINGS.format(**values))
+    CONF.write_text(OURS + (SETTINGS + (WITH_DATABASE if database else ALONE)).format(**values))
     # A GPU needs a device file, and any will do: without one the node reports none.
     GRES.write_text(OURS + "NodeName=g1 Name=gpu File=/dev/null\n")
     munge = [f"--{name}={FOLDER}/{path}" for name, path in MUNGE.items()]
     _run("munged", *munge)
+    if database:
+        _keep_accounts(values)
     start_controller("-i")
     for node in NODES:
         _run("slurmd", "-N", node)
@@ -159,6 +224,31 @@ def _up() -> None:
         time.sleep(0.2)
     logs = "\n".join(f"{log}:\n{log.read_text()[-1000:]}" for log in (FOLDER / "log").glob("*.log"))
     raise RuntimeError(f"the nodes are not idle: {shown.stdout} {shown.stderr}\n{logs}")
+
+
+def _keep_accounts(values: dict[str, Any]) -> None:
+    """Start a database and Slurm's daemon before it, and give this user an account with a quality of service."""
+    data = FOLDER / "database"
+    _run("mariadb-install-db", "--no-defaults", "--user=root", f"--datadir={data}",
+         "--auth-root-authentication-method=normal", "--skip-test-db")  # fmt: skip
+    options = {
+        "user": "root", "datadir": data, "socket": FOLDER / "run" / "mariadb.socket", "port": values["sql"],
+        "bind-address": "127.0.0.1", "pid-file": FOLDER / "run" / "mariadbd.pid", "skip-name-resolve": 1,
+        "innodb-buffer-pool-size": "32M", "innodb-log-file-size": "8M",
+    }  # fmt: skip
+    # of the daemons here the only one that does not leave the foreground by itself
+    _run("sh", "-c", 'setsid "$@" > "$0" 2>&1 < /dev/null &', str(FOLDER / "log" / "mariadbd.log"),
+         "mariadbd", "--no-defaults", *(f"--{name}={value}" for name, value in options.items()))  # fmt: skip
+    _until(lambda: (FOLDER / "run" / "mariadbd.pid").exists(), "the database does not start")
+    DBD.touch(0o600)
+    DBD.write_text(OURS + DBD_SETTINGS.format(**values))
+    _run("slurmdbd")
+    _until(lambda: _answers("sacctmgr", "-n", "list", "cluster"), "slurmdbd does not answer")
+    for words in (
+        "cluster lab", f"account {ACCOUNT} cluster=lab", f"qos {QOS}", f"user root account={ACCOUNT} cluster=lab",
+    ):  # fmt: skip
+        _run("sacctmgr", "-i", "add", *words.split())
+    _run("sacctmgr", "-i", "modify", "user", "root", "set", f"qos={QOS},normal", f"defaultaccount={ACCOUNT}")
 
 
 MUNGE = {
@@ -188,6 +278,8 @@ def down() -> None:
                 _stop(file, program)
         CONF.unlink()
         GRES.unlink(missing_ok=True)
+        if DBD.exists() and DBD.read_text().startswith(OURS):
+            DBD.unlink()
     shutil.rmtree(FOLDER, ignore_errors=True)
 
 
@@ -215,6 +307,18 @@ def _run(*command: str) -> None:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr[-500:]}")
 
 
+def _answers(*command: str) -> bool:
+    return not subprocess.run(command, capture_output=True, check=False, timeout=30).returncode
+
+
+def _until(true: Callable[[], bool], otherwise: str) -> None:
+    for _ in range(150):
+        if true():
+            return
+        time.sleep(0.2)
+    raise RuntimeError(otherwise)
+
+
 def _stop(file: Path, program: str) -> None:
     """End the process of a pid file, if it is the program's."""
     try:
@@ -222,7 +326,7 @@ def _stop(file: Path, program: str) -> None:
         if (process / "comm").read_text().strip() != program:
             return
         os.kill(int(process.name), 15)
-        for _ in range(100):
+        for _ in range(200):
             if ") Z" in (process / "stat").read_text():  # ended; whoever started it has not looked yet
                 return
             time.sleep(0.1)

@@ -179,6 +179,7 @@ def test_a_run_survives_a_controller_that_is_away(tiny: Cluster, expected):
         assert process.wait(LIMIT) == 0, tiny.said[-3000:]
     assert left(tiny) == expected
     assert [job["JobState"] for job in jobs(tiny)] == ["COMPLETED", "COMPLETED"]
+    assert tiny.said.index("Slurm does not answer; waiting, 3600 s at most") < tiny.said.index("Slurm answers again")
 
 
 def test_a_controller_that_stays_away_ends_the_run_with_an_error(tiny: Cluster, monkeypatch):

@@ -1,12 +1,15 @@
 """Profiles, the site file, patience with Slurm, and resuming, without a cluster."""
 
+import io
 import json
 import os
+import queue
 import re
 import socket
 import subprocess
 import sys
 import threading
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -319,6 +322,79 @@ def test_nothing_can_be_written_and_still_the_plugin_is_answered(stand_in):
     assert (done.returncode, done.stdout) == (0, "7|RUNNING\n")
 
 
+SUBMISSION = """#!{python}
+import sys
+from pathlib import Path
+if Path("passed").exists():
+    print(12)
+else:
+    sys.exit("sbatch: error: " + {said!r})
+"""
+
+
+@pytest.fixture
+def submission(stand_in, monkeypatch):
+    """Submit a job to a Slurm that says no until some time has passed; the exit code, and how long it took."""
+    waited = []
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    monkeypatch.setenv(launch.RUN, f"run-{os.getpid()}")
+    monkeypatch.setenv(slurm.PATIENCE, "20")
+
+    def submit(said, passes_after):
+        def sleep(seconds):
+            waited.append(seconds)
+            if sum(waited) >= passes_after:
+                Path("passed").touch()
+
+        (stand_in / "sbatch").write_text(SUBMISSION.format(python=sys.executable, said=said))
+        monkeypatch.setattr(slurm.time, "sleep", sleep)
+        monkeypatch.setattr(slurm.time, "monotonic", lambda: sum(waited))
+        return slurm.sbatch(["--parsable", "--job-name", "RUN"]), sum(waited)
+
+    return submit
+
+
+@pytest.mark.parametrize("limit", ["AssocMaxSubmitJobLimit", "AssocGrpSubmitJobsLimit", "QOSMaxSubmitJobPerUserLimit"])
+def test_a_limit_on_the_jobs_in_the_queue_is_waited_for_however_long(submission, capfd, limit):
+    refused = f"{limit}\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy"
+    assert submission(refused, 100) == (0, 100)
+    assert capfd.readouterr().out == "12\n"
+    told = f"a job is not submitted yet: no more jobs may be in the queue ({limit}); trying again"
+    assert slurm.Notices(f"run-{os.getpid()}").new() == [told]  # once
+
+
+def test_a_controller_that_is_away_is_waited_for_until_patience_ends(submission):
+    away = "Batch job submission failed: Unable to contact slurm controller (connect failure)"
+    assert submission(away, 15) == (0, 15)
+    Path("passed").unlink()
+    assert submission(away, 100) == (1, 15 + 20)
+
+
+def test_a_job_that_slurm_does_not_take_fails_at_once(submission):
+    # a job may be too large for an account for ever
+    refused = "AssocMaxCpuPerJobLimit\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy"
+    assert submission(refused, 5) == (1, 0)
+
+
+def test_what_the_commands_have_to_say_reaches_the_user_of_the_run(stand_in, monkeypatch):
+    monkeypatch.setenv(launch.RUN, f"run-{os.getpid()}")
+    said = queue.SimpleQueue()
+    launch.relay(said.put, seconds=0.05)
+    (stand_in / "sbatch.answer").write_text("12\n")
+    asked("sbatch", "--parsable", "--job-name", "RUN")
+    for _ in range(2):  # told when the silence begins
+        asked(*PLUGIN_ASKS, "RUN")
+    assert "Slurm does not answer; waiting, 3600 s at most" in said.get(timeout=30)
+    (stand_in / "squeue.answer").write_text("12|RUNNING\n")
+    asked(*PLUGIN_ASKS, "RUN")
+    assert "Slurm answers again, after" in said.get(timeout=30)
+    assert said.empty()
+    asked("sbatch", "--job-name", "ANOTHER")
+    slurm.tell("OTHER", "of another run")
+    time.sleep(0.2)
+    assert said.empty()
+
+
 def test_nothing_is_submitted_for_a_snakemake_that_is_gone(stand_in, monkeypatch):
     gone = subprocess.Popen(["true"])
     gone.wait()
@@ -444,6 +520,15 @@ def test_a_machine_that_does_not_submit_is_named(well, monkeypatch):
 def test_a_cluster_that_does_not_answer_is_a_problem(well):
     (well / "sinfo.answer").unlink()
     assert told(GOOD) == ["Slurm does not answer (scontrol ping)"]
+
+
+def test_storage_that_cannot_be_looked_at_is_not_called_well(well, monkeypatch):
+    told(GOOD)
+    monkeypatch.setattr(check, "fits", lambda *_: [])
+    (well / "srun").unlink()
+    monkeypatch.setenv("PATH", f"{slurm.BIN}:{well}")  # the srun of a Slurm on this machine is not meant
+    *_, last = check.findings(Path("profiles-slurm"), None)
+    assert str(last) == "not checked: storage on the nodes: srun is not on this machine"
 
 
 def test_an_executor_that_is_not_installed_is_named():

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from advdyn import job
+
 ROOT = Path(__file__).resolve().parents[2]
 ENVS = ROOT / "envs"
 PINNED = ["requirements.txt", "constraints.txt"]
@@ -61,6 +63,11 @@ def test_the_image_installs_the_pins_and_nothing_else(image):
     assert words[:4] == ["python", "-m", "pip", "install"]
     assert [word for word in words[4:] if not word.startswith("--")] == ["-r", requirements, "-c", constraints]
     assert "--no-cache-dir" in words
+
+
+def test_jobs_look_for_the_pins_where_the_image_has_them(image):
+    copied = dict(line.split() for line in image["files"])
+    assert list(copied.values()) == [str(job.IMAGE / name) for name in PINNED]
 
 
 def test_the_recipes_of_apptainer_and_docker_are_one(image, container):

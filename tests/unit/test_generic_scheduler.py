@@ -492,35 +492,27 @@ def test_the_profile_repeats_the_default_and_finds_its_commands():
     assert all(os.access(PROFILE / command, os.X_OK) for command in commands.values())
 
 
+def status(environment, folder):
+    """What the profile's status command does in an environment."""
+    return subprocess.run(
+        [PROFILE / "status", "7"],
+        env=environment, cwd=folder, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
 def test_the_commands_run_with_the_python_that_runs_snakemake(tmp_path):
     python = tmp_path / "my python"
     python.write_text(f'#!/bin/sh\necho used >> "{tmp_path}/used"\nexec {shlex.quote(sys.executable)} "$@"\n')
     python.chmod(0o755)
     environment = {"PATH": os.defpath, "ADVDYN_PYTHON": str(python)}
-    done = subprocess.run(
-        [PROFILE / "status", "7"],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = status(environment, tmp_path)
     assert (done.returncode, done.stdout) == (0, "failed\n"), done.stderr  # no record of it here
     assert (tmp_path / "used").read_text() == "used\n"
 
 
 def test_a_python_that_does_not_start_fails_no_job(tmp_path):
     environment = {"PATH": os.defpath, "ADVDYN_PYTHON": str(tmp_path / "nothing")}
-    done = subprocess.run(
-        [PROFILE / "status", "7"],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = status(environment, tmp_path)
     assert (done.returncode, done.stdout) == (0, "running\n")
 
 

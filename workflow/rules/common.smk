@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from advdyn import provenance
 from advdyn.atomic import whole
@@ -314,6 +315,8 @@ def begin_run(log):
     """Before the first job: what is asked for can be carried out, and the run is noted."""
     stop_without_profile()
     records.begin(launch.name(), RUN.results, *log)
+    if SITE:
+        launch.relay(logger.warning)
 
 
 def end_run():
