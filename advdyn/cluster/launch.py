@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 
 from advdyn.cluster import check, profile, schedulers, site, slurm
 from advdyn.study.errors import ConfigError, wrong
@@ -38,6 +41,7 @@ def prepare(argv: Sequence[str], checkout: str | Path) -> None:
     os.environ[PYTHON] = sys.executable
     os.environ.pop(SITE, None)
     os.environ.pop(GPUS, None)
+    os.environ.pop(slurm.ACCOUNT, None)
     if folder is None:
         return
     entries = profile.settings(folder)
@@ -54,7 +58,10 @@ def prepare(argv: Sequence[str], checkout: str | Path) -> None:
         if finding.kind == "problem":
             raise ConfigError(finding.text)
     os.environ[SITE] = str(file.resolve())
-    os.environ[GPUS] = str(int(site.load(file).gpus))
+    known = site.load(file)
+    os.environ[GPUS] = str(int(known.gpus))
+    if known.account:
+        os.environ[slurm.ACCOUNT] = known.account
     path = [str(slurm.BIN), *os.environ.get("PATH", "").split(os.pathsep)]
     os.environ["PATH"] = os.pathsep.join(dict.fromkeys(path))
 
@@ -70,6 +77,27 @@ def relay(warn: Callable[[str], object], seconds: float = 5) -> None:
             time.sleep(seconds)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def submit_no_more_when_ended() -> None:
+    """From the first interrupt or SIGTERM on, nothing of this run is submitted, also not what the plugin has begun to.
+
+    Snakemake's own way to end follows as ever.
+    """
+    mark = slurm.stopping(name())
+
+    def noting(before: Callable[[int, FrameType | None], object]) -> Callable[[int, FrameType | None], None]:
+        def handle(number: int, frame: FrameType | None) -> None:
+            with contextlib.suppress(OSError):
+                mark.mkdir(parents=True, exist_ok=True)
+            before(number, frame)
+
+        return handle
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before = signal.getsignal(number)
+        if callable(before):
+            signal.signal(number, noting(before))
 
 
 def rules_of_job(argv: Sequence[str]) -> list[str] | None:

@@ -1,9 +1,9 @@
-"""sacct and sbatch as the executor plugin calls them, with patience. Standard library only: started at every poll.
+"""sacct, sacctmgr and sbatch as the executor plugin calls them, with patience. Standard library only: often started.
 
-python -m advdyn.cluster.slurm sacct|sbatch ...
+python -m advdyn.cluster.slurm sacct|sacctmgr|sbatch ...
 
-profiles/slurm/bin is first on the path of a run, so the plugin meets these instead of Slurm's own commands, for five
-things it does not survive (snakemake-executor-plugin-slurm 2.8.0):
+profiles/slurm/bin is first on the path of a run, so the plugin meets these instead of Slurm's own commands, for what
+it does not survive (snakemake-executor-plugin-slurm 2.8.0):
 
 * Where accounting is off, sacct fails, and after five failures the plugin forgets its jobs and waits for ever. Here
   squeue is asked, too.
@@ -11,6 +11,8 @@ things it does not survive (snakemake-executor-plugin-slurm 2.8.0):
 * sacct says "CANCELLED by 0"; the plugin compares with "CANCELLED" and takes the job for running.
 * sbatch fails at once while the controller is away, which uses up the retries of a job. Here it is tried again.
 * So it does when a limit on the jobs of an account or a quality of service is reached. Here it waits until one ends.
+* Before each submission sacctmgr is asked whether the account is the user's, which the profile has asked already.
+* When a run is interrupted, what the plugin was about to submit is submitted all the same, and nobody cancels it.
 
 The plugin keeps what they print to itself, so they leave it in a file, and the run prints it (``Notices``).
 """
@@ -18,6 +20,7 @@ The plugin keeps what they print to itself, so they leave it in a file, and the 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -29,6 +32,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+ACCOUNT = "ADVDYN_ACCOUNT"  # what jobs are charged to, by the site file
 PATIENCE = "ADVDYN_SLURM_PATIENCE"  # seconds without an answer before a run gives up; an hour when it is not set
 PAUSE = 5.0
 # What is known of a run, by the name of its jobs: the run's own name, its jobs, and their states at the last answer.
@@ -38,10 +42,12 @@ BIN = Path(__file__).resolve().parents[2] / "profiles" / "slurm" / "bin"
 FINAL = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT"}
 # The plugin waits for these to be started anew, which they are not (--no-requeue).
 GONE = {"PREEMPTED": "CANCELLED", "REVOKED": "CANCELLED"}
-AWAY = re.compile(r"unable to contact slurm controller|connect failure|connection refused", re.IGNORECASE)
+# What sbatch says when nothing was submitted for a reason that passes, and when something may have been.
+AWAY = re.compile(r"connect failure|connection refused", re.IGNORECASE)
+UNCLEAR = re.compile(r"unable to contact slurm controller|socket timed out|zero bytes were transmitted", re.IGNORECASE)
 # Only so many jobs may be in the queue, of a user, an account, or in all.
-FULL = re.compile(r"\b(?:Assoc|QOS)\w*SubmitJob\w*|Resource temporarily unavailable")
-NOTICES = "notices"
+FULL = re.compile(r"\b(?:Assoc|QOS)\w*SubmitJob\w*|MaxSubmitJobsPerAccount|Resource temporarily unavailable")
+NOTICES, SILENCE = "notices", "silence"
 
 
 @dataclass
@@ -55,7 +61,7 @@ class Known:
     absent
         Jobs that the last answer did not hold although they had not ended.
     silent
-        When the first of the unanswered questions was asked (s since the epoch), or None.
+        When the first of the questions was asked that the controller did not answer (s since the epoch), or None.
     """
 
     states: dict[str, str] = field(default_factory=dict)
@@ -85,7 +91,8 @@ def updated(known: Known, answer: Answer | None, now: float) -> Known:
     Parameters
     ----------
     answer
-        None when nothing answered. After ``patience`` of that, jobs that had not ended count as lost (``ERROR``).
+        None when nothing answered. After ``patience`` without the controller, jobs that had not ended count as lost
+        (``ERROR``).
     now
         Seconds since the epoch.
 
@@ -95,16 +102,13 @@ def updated(known: Known, answer: Answer | None, now: float) -> Known:
         A job that the controller does not know, twice in a row, has left its memory (MinJobAge), and is ``UNKNOWN``:
         Snakemake then looks whether its files are there.
     """
-    if answer is None:
+    words = {job: state.split()[0] for job, state in answer.states.items()} if answer else {}
+    states = known.states | {job: GONE.get(word, word) for job, word in words.items()}
+    if answer is None or not answer.whole:
         silent = known.silent or now
-        states = dict(known.states)
         if now - silent > patience():
             states |= {job: "ERROR" for job, state in states.items() if state not in FINAL}
         return Known(states, known.absent, silent)
-    words = {job: state.split()[0] for job, state in answer.states.items()}
-    states = known.states | {job: GONE.get(word, word) for job, word in words.items()}
-    if not answer.whole:
-        return Known(states, known.absent)
     missing = [job for job, state in known.states.items() if job not in words and state not in FINAL | {"UNKNOWN"}]
     states |= {job: "UNKNOWN" for job in missing if job in known.absent}
     return Known(states, [job for job in missing if states[job] != "UNKNOWN"])
@@ -158,6 +162,10 @@ def status(name: str, arguments: Sequence[str]) -> str:
     now = time.time()
     was_silent = known.silent
     known = updated(known, states(name, arguments), now)
+    if known.silent:
+        silence_began(name, known.silent)
+    else:
+        silence_ended(name)
     if known.silent and not was_silent:
         tell(name, f"Slurm does not answer; waiting, {patience():.0f} s at most, before running jobs count as failed")
     elif was_silent and not known.silent:
@@ -173,13 +181,37 @@ def status(name: str, arguments: Sequence[str]) -> str:
     return "".join(f"{job}|{state}\n" for job, state in known.states.items())
 
 
+def silence_began(name: str, at: float) -> float:
+    """When Slurm fell silent for a run, by the name of its jobs: at this time (s since the epoch), if not before."""
+    file = MEMORY / name / SILENCE
+    with contextlib.suppress(OSError, ValueError):
+        return float(file.read_text())
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(str(at))
+    return at
+
+
+def silence_ended(name: str) -> None:
+    """Note that Slurm answered a run."""
+    with contextlib.suppress(OSError):
+        (MEMORY / name / SILENCE).unlink()
+
+
+def stopping(run: str) -> Path:
+    """What is there once a run was interrupted or terminated: nothing more of it is to be submitted."""
+    return MEMORY / f"stop-{run}"
+
+
 def tell(name: str, text: str) -> None:
-    """Leave a line for the user of a run, by the name of its jobs."""
+    """Leave a line for the user of a run, by the name of its jobs; the same one not twice in a row."""
     print(text, file=sys.stderr)
     with contextlib.suppress(OSError):
-        (MEMORY / name).mkdir(parents=True, exist_ok=True)
-        with open(MEMORY / name / NOTICES, "a") as file:
-            file.write(text + "\n")
+        file = MEMORY / name / NOTICES
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists() or file.read_text().splitlines()[-1:] != [text]:
+            with open(file, "a") as end:
+                end.write(text + "\n")
 
 
 class Notices:
@@ -205,7 +237,12 @@ class Notices:
 
 def names_of(run: str) -> list[str]:
     """The names that the jobs of a run have in the queue, as its submissions noted them."""
-    return [file.parent.name for file in MEMORY.glob("*/run") if file.read_text() == run]
+    found = []
+    for file in MEMORY.glob("*/run"):
+        with contextlib.suppress(OSError):  # swept meanwhile, or storage that lags
+            if file.read_text() == run:
+                found.append(file.parent.name)
+    return found
 
 
 def reason(job: str) -> str:
@@ -230,42 +267,110 @@ def sacct(arguments: Sequence[str]) -> int:
     return handed("sacct", arguments)
 
 
+def sacctmgr(arguments: Sequence[str]) -> int:
+    """Answer the plugin's question after the accounts of the user, also while nothing else does.
+
+    The account of the site file was compared with the user's when the run began.
+    """
+    known = os.environ.get(ACCOUNT)
+    if not known or "user" not in arguments or not any(word.startswith("format=account") for word in arguments):
+        return handed("sacctmgr", arguments)
+    print((asked("sacctmgr", *arguments) or "").strip() or known)
+    return 0
+
+
 def sbatch(arguments: Sequence[str]) -> int:
     """Submit, and try again while nothing was submitted for a reason that passes.
 
-    That is a controller that cannot be reached, until patience ends; and a limit on the jobs in the queue, as long as
-    Slurm names it. The name of the jobs is noted before, and the job after it: what a crash leaves is found by them.
+    That is a controller that does not answer, until patience with it ends; and a limit on the jobs in the queue, as
+    long as the user has some there. The name of the jobs is noted before, and the job after it: what a crash leaves is
+    found by them.
     """
     program = real("sbatch")
     if program is None:
         return handed("sbatch", arguments)
-    name = arguments[arguments.index("--job-name") + 1] if "--job-name" in arguments else ""
-    run = os.environ.get("ADVDYN_RUN", "")
+    name, run = value(arguments, "--job-name"), os.environ.get("ADVDYN_RUN", "")
     if name:
         (MEMORY / name).mkdir(parents=True, exist_ok=True)
         (MEMORY / name / "run").write_text(run)
-    given = None if sys.stdin.isatty() else sys.stdin.buffer.read()
-    until, told = time.monotonic() + patience(), ""
+    script = None if sys.stdin.isatty() else sys.stdin.buffer.read()
+    began, unclear, said = time.time(), False, ""
     while True:
-        if run and not Path("/proc", run.rpartition("-")[2]).exists():
-            print("sbatch: the snakemake that submits is gone", file=sys.stderr)
+        moves = False
+        refusal = not_wanted(run)
+        if refusal:
+            print(f"sbatch: {refusal}", file=sys.stderr)
             return 1
-        done = subprocess.run([program, *arguments], input=given, capture_output=True, check=False)
-        said = done.stderr.decode(errors="replace")
-        full = FULL.search(said)
-        if done.returncode == 0 or not (full or (AWAY.search(said) and time.monotonic() < until)):
-            break
-        reason = f"no more jobs may be in the queue ({full[0]})" if full else "Slurm does not answer"
-        if name and reason != told:
+        there = accepted(name, value(arguments, "--comment")) if unclear else ""
+        if there:
+            return submitted(name, there, there + "\n")
+        if there is None:
+            reason = "Slurm does not answer"
+        else:
+            done = subprocess.run([program, *arguments], input=script, capture_output=True, check=False)
+            said = done.stderr.decode(errors="replace")
+            if done.returncode == 0:
+                sys.stderr.write(said)
+                return submitted(name, "", done.stdout.decode())
+            full = FULL.search(said)
+            unclear = not AWAY.search(said) and UNCLEAR.search(said) is not None
+            if not (full or unclear or AWAY.search(said)):
+                sys.stderr.write(said)
+                silence_ended(name)
+                return done.returncode
+            reason = f"no more jobs may be in the queue ({full[0]})" if full else "Slurm does not answer"
+            # the user's own jobs make room as they end
+            moves = full is not None and asked("squeue", "--noheader", "--format=%i", "--user", str(os.getuid())) != ""
+        if moves:
+            began = time.time()
+            silence_ended(name)
+        elif time.time() - (silence_began(name, time.time()) if name else began) > patience():
+            sys.stderr.write(said)
+            return 1
+        if name:
             tell(name, f"a job is not submitted yet: {reason}; trying again")
-            told = reason
         time.sleep(PAUSE)
-    job = re.match(r"\d+", done.stdout.decode())
-    if name and job:
-        (MEMORY / name / f"{job[0]}.job").touch()
-    sys.stdout.buffer.write(done.stdout)
-    sys.stderr.buffer.write(done.stderr)
-    return done.returncode
+
+
+def not_wanted(run: str) -> str:
+    """Why nothing is to be submitted for a run any more, or nothing."""
+    if run and stopping(run).exists():
+        return "the run is being ended"
+    if run and not Path("/proc", run.rpartition("-")[2]).exists():
+        return "the snakemake that submits is gone"
+    return ""
+
+
+def value(arguments: Sequence[str], option: str) -> str:
+    """The value of an option of a submission, or nothing."""
+    words = [word.removeprefix(f"{option}=") for word in arguments if word.startswith(f"{option}=")]
+    words += [after for word, after in itertools.pairwise(arguments) if word == option]
+    return words[0] if words else ""
+
+
+def accepted(name: str, text: str) -> str | None:
+    """The job that Slurm made of a submission whose answer got lost; "" when it made none, None without an answer.
+
+    It is known by its comment: the plugin names rule and wildcards in it.
+    """
+    shown = asked("squeue", "--noheader", "--states=all", "--format=%i|%k", "--name", name)
+    if shown is None:
+        return None
+    jobs = [line.split("|", 1) for line in shown.splitlines() if "|" in line]
+    new = [job for job, said in jobs if said.strip() == text and not (MEMORY / name / f"{job}.job").exists()]
+    return new[-1] if new else ""
+
+
+def submitted(name: str, job: str, said: str) -> int:
+    """Note a job that was submitted, and tell the plugin."""
+    number = job or "".join(re.findall(r"^\d+", said))
+    if name:
+        silence_ended(name)
+    if name and number:
+        with contextlib.suppress(OSError):  # the job is there: that is what the plugin must hear
+            (MEMORY / name / f"{number}.job").touch()
+    sys.stdout.write(said)
+    return 0
 
 
 def handed(command: str, arguments: Sequence[str]) -> int:
@@ -278,4 +383,4 @@ def handed(command: str, arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit({"sacct": sacct, "sbatch": sbatch}[sys.argv[1]](sys.argv[2:]))
+    sys.exit({"sacct": sacct, "sacctmgr": sacctmgr, "sbatch": sbatch}[sys.argv[1]](sys.argv[2:]))

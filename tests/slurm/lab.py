@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import functools
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -99,7 +100,8 @@ LogFile={folder}/log/slurmdbd.log
 StorageType=accounting_storage/mysql
 StorageHost=127.0.0.1
 StoragePort={sql}
-StorageUser=root
+StorageUser=slurm
+StoragePass={password}
 StorageLoc=slurm_acct_db
 """
 ACCOUNT, QOS = "lab", "short"
@@ -110,8 +112,6 @@ def without_database() -> str:
     absent = [program for program in DATABASE_PROGRAMS if shutil.which(program) is None]
     if missing():
         return missing()
-    if DBD.exists() and not DBD.read_text().startswith(OURS):
-        return f"this machine has a Slurm database of its own ({DBD})"
     if absent:
         install = f"apt-get install --no-install-recommends {DATABASE_PACKAGES}"
         return f"not installed: {', '.join(absent)} (Debian: {install})"
@@ -125,8 +125,9 @@ def missing() -> str:
     absent = [program for program in PROGRAMS if shutil.which(program) is None]
     if absent:
         return f"not installed: {', '.join(absent)} (Debian: apt-get install --no-install-recommends {PACKAGES})"
-    if CONF.exists() and not ours():
-        return f"this machine has a Slurm of its own ({CONF})"
+    for file in (CONF, GRES, DBD):
+        if file.exists() and not file.read_text().startswith(OURS):
+            return f"this machine has a Slurm of its own ({file})"
     if not CONF.exists():
         alien = {"slurmd", "slurmctld", "sackd"} & _running()
         if alien or Path("/run/slurm/conf").exists():
@@ -229,17 +230,26 @@ def _up(database: bool) -> None:
 def _keep_accounts(values: dict[str, Any]) -> None:
     """Start a database and Slurm's daemon before it, and give this user an account with a quality of service."""
     data = FOLDER / "database"
-    _run("mariadb-install-db", "--no-defaults", "--user=root", f"--datadir={data}",
-         "--auth-root-authentication-method=normal", "--skip-test-db")  # fmt: skip
+    # root only through the socket; nobody reads or writes files through the database
+    _run("mariadb-install-db", "--no-defaults", "--user=root", f"--datadir={data}", "--skip-test-db",
+         "--auth-root-authentication-method=socket", "--auth-root-socket-user=root")  # fmt: skip
+    values = values | {"password": secrets.token_hex(16)}
+    first = FOLDER / "run" / "first.sql"
+    first.touch(0o600)
+    first.write_text(
+        f"CREATE USER slurm@127.0.0.1 IDENTIFIED BY '{values['password']}';\n"
+        "GRANT ALL ON slurm_acct_db.* TO slurm@127.0.0.1;\n"
+    )
     options = {
         "user": "root", "datadir": data, "socket": FOLDER / "run" / "mariadb.socket", "port": values["sql"],
-        "bind-address": "127.0.0.1", "pid-file": FOLDER / "run" / "mariadbd.pid", "skip-name-resolve": 1,
+        "bind-address": "127.0.0.1", "pid-file": FOLDER / "run" / "mariadbd.up", "skip-name-resolve": 1,
+        "secure-file-priv": FOLDER / "run", "init-file": first,
         "innodb-buffer-pool-size": "32M", "innodb-log-file-size": "8M",
     }  # fmt: skip
     # of the daemons here the only one that does not leave the foreground by itself
-    _run("sh", "-c", 'setsid "$@" > "$0" 2>&1 < /dev/null &', str(FOLDER / "log" / "mariadbd.log"),
-         "mariadbd", "--no-defaults", *(f"--{name}={value}" for name, value in options.items()))  # fmt: skip
-    _until(lambda: (FOLDER / "run" / "mariadbd.pid").exists(), "the database does not start")
+    _run("sh", "-c", f'setsid "$@" > "$0" 2>&1 < /dev/null & echo $! > {FOLDER}/run/mariadbd.pid',
+         str(FOLDER / "log" / "mariadbd.log"), "mariadbd", "--no-defaults", *(f"--{name}={value}" for name, value in options.items()))  # fmt: skip
+    _until(lambda: (FOLDER / "run" / "mariadbd.up").exists(), "the database does not start")
     DBD.touch(0o600)
     DBD.write_text(OURS + DBD_SETTINGS.format(**values))
     _run("slurmdbd")
@@ -278,8 +288,7 @@ def down() -> None:
                 _stop(file, program)
         CONF.unlink()
         GRES.unlink(missing_ok=True)
-        if DBD.exists() and DBD.read_text().startswith(OURS):
-            DBD.unlink()
+        DBD.unlink(missing_ok=True)
     shutil.rmtree(FOLDER, ignore_errors=True)
 
 

@@ -1,5 +1,6 @@
 """Runs on a Slurm that keeps accounts in a database, as most clusters do, and forgets a job soon after it ended."""
 
+import signal
 import subprocess
 import time
 
@@ -7,6 +8,7 @@ import lab as slurm
 import pytest
 from clusters import Cluster, until
 from test_slurm import ON_GPU, SAMPLE, SCALE, check
+from test_slurm_long import SILENT
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slurm_long]
 
@@ -19,10 +21,12 @@ def accounts(lab):
     if slurm.without_database():
         pytest.skip(f"no accounting database: {slurm.without_database()}")
     slurm.down()
-    slurm.up(database=True)
-    yield
-    slurm.down()
-    slurm.up()
+    try:
+        slurm.up(database=True)
+        yield
+    finally:  # for the tests that come after these
+        slurm.down()
+        slurm.up()
 
 
 @pytest.fixture
@@ -79,7 +83,8 @@ def cancelled(charged: Cluster, process: subprocess.Popen[str]):
     """Cancel the first execution of a held job, and let the next one go on."""
     until(lambda: charged.begun("sample_mixture") == 1, process=process)
     subprocess.run(["scancel", charged.executions("sample_mixture")[0]["job"]], check=True, timeout=20)
-    until(lambda: accounted(charged)[0]["State"] == "CANCELLED by 0", process=process)
+    # the database hears of it a little later
+    until(lambda: "CANCELLED by 0" in [job["State"] for job in accounted(charged)], process=process)
     charged.release()
 
 
@@ -113,24 +118,54 @@ def test_a_run_survives_a_controller_that_is_away_while_the_accounting_answers(c
         slurm.stop_controller()
         try:
             time.sleep(25)
+            until(lambda: SILENT in charged.said, process=process)
             charged.release()
         finally:
             slurm.start_controller()
         assert process.wait(LIMIT) == 0, charged.said[-3000:]
     assert [job["State"] for job in accounted(charged)] == ["COMPLETED", "COMPLETED"]
+    assert charged.said.index(SILENT) < charged.said.index("Slurm answers again")
 
 
-def test_a_limit_on_submitted_jobs_slows_a_run_down_and_fails_no_job(charged: Cluster):
-    limited = ["sacctmgr", "-i", "modify", "user", "root", "where", f"account={slurm.ACCOUNT}", "set"]
+@pytest.fixture
+def limited():
+    """Two jobs of the account may be in the queue."""
+    command = ["sacctmgr", "-i", "modify", "user", "root", "where", f"account={slurm.ACCOUNT}", "set"]
+    ask(*command, "MaxSubmitJobs=2")
+    yield
+    ask(*command, "MaxSubmitJobs=-1")
+
+
+@pytest.fixture
+def five(charged: Cluster) -> list[str]:
+    """Outputs of five independent jobs."""
     more = [f"more{n}" for n in range(5)]
     config = charged.folder / "config" / "config.yaml"
     lines = [f"  {name}: {{source: mixture, dimension: 3, n: 5}}\n" for name in more]
     config.write_text(config.read_text() + "".join(lines))
-    ask(*limited, "MaxSubmitJobs=2")
-    try:
-        with charged.submitting("--", *(f"results/data/{name}.nc" for name in more)) as process:
-            assert process.wait(LIMIT) == 0, charged.said[-3000:]
-    finally:
-        ask(*limited, "MaxSubmitJobs=-1")
-    assert [job["State"] for job in accounted(charged)] == ["COMPLETED"] * len(more)
-    assert "no more jobs may be in the queue (AssocMaxSubmitJobLimit); trying again" in charged.said
+    return [f"results/data/{name}.nc" for name in more]
+
+
+TOLD = "no more jobs may be in the queue (AssocMaxSubmitJobLimit); trying again"
+
+
+def test_a_limit_on_submitted_jobs_slows_a_run_down_and_fails_no_job(charged: Cluster, five, limited):
+    with charged.submitting("--", *five) as process:
+        assert process.wait(LIMIT) == 0, charged.said[-3000:]
+    assert [job["State"] for job in accounted(charged)] == ["COMPLETED"] * len(five)
+    assert TOLD in charged.said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["interrupt", "terminate"])
+def test_a_run_that_is_ended_submits_none_of_the_jobs_that_wait_for_a_limit(charged: Cluster, five, limited, number):
+    charged.watch("sample_mixture")
+    charged.hold("sample_mixture")
+    with charged.submitting("--", *five) as process:
+        until(lambda: charged.begun("sample_mixture") == 2 and TOLD in charged.said, process=process)
+        process.send_signal(number)
+        time.sleep(3)
+        charged.release()
+        assert process.wait(120) == 1
+    until(lambda: slurm.queue() == [], 30)
+    ended = {signal.SIGINT: "CANCELLED by 0", signal.SIGTERM: "COMPLETED"}[number]
+    assert [job["State"] for job in accounted(charged)] == [ended] * 2

@@ -5,6 +5,7 @@ import json
 import os
 import queue
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -12,10 +13,12 @@ import threading
 import time
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from checkouts import ROOT
 from ruamel.yaml import YAML
+from snakemake.exceptions import WorkflowError
 
 from advdyn.atomic import whole
 from advdyn.cluster import check, launch, profile, records, resume, site, slurm
@@ -213,6 +216,15 @@ def test_a_patience_that_is_no_number_is_the_usual_one(monkeypatch):
     assert slurm.patience() == 3600
 
 
+def test_patience_ends_while_only_the_accounting_answers(monkeypatch):
+    # it would say for ever that a job runs
+    monkeypatch.setenv(slurm.PATIENCE, "100")
+    known = Known()
+    for now, state in ((1.0, "RUNNING"), (99.0, "RUNNING"), (102.0, "ERROR")):
+        known = slurm.updated(known, Answer({"7": "RUNNING", "8": "FAILED"}, whole=False), now)
+        assert known.states == {"7": state, "8": "FAILED"}
+
+
 def test_an_answer_ends_the_silence():
     known = slurm.updated(slurm.updated(Known({"7": "RUNNING"}), None, 5.0), Answer({"7": "RUNNING"}), 6.0)
     assert known.silent is None
@@ -325,55 +337,116 @@ def test_nothing_can_be_written_and_still_the_plugin_is_answered(stand_in):
 SUBMISSION = """#!{python}
 import sys
 from pathlib import Path
-if Path("passed").exists():
-    print(12)
+words = Path("answers").read_text().splitlines()
+Path("answers").write_text("\\n".join(words[1:] or words))
+if words[0].isdigit():
+    print(words[0])
 else:
-    sys.exit("sbatch: error: " + {said!r})
+    sys.exit("sbatch: error: " + words[0] + "\\nsbatch: error: Batch job submission failed")
 """
+AWAY = "Unable to contact slurm controller (connect failure)"
+LOST = "Socket timed out on send/recv operation"
+FULL = "AssocMaxSubmitJobLimit"
+TRIES = 20 / slurm.PAUSE + 2  # until a patience of 20 s is over
 
 
 @pytest.fixture
 def submission(stand_in, monkeypatch):
-    """Submit a job to a Slurm that says no until some time has passed; the exit code, and how long it took."""
-    waited = []
+    """Submit a job to a Slurm that gives one answer after the other, the last for ever: exit code, and tries made."""
+    clock = [1e9]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     monkeypatch.setenv(launch.RUN, f"run-{os.getpid()}")
     monkeypatch.setenv(slurm.PATIENCE, "20")
 
-    def submit(said, passes_after):
-        def sleep(seconds):
-            waited.append(seconds)
-            if sum(waited) >= passes_after:
-                Path("passed").touch()
+    def sleep(seconds):
+        clock[0] += seconds
 
-        (stand_in / "sbatch").write_text(SUBMISSION.format(python=sys.executable, said=said))
-        monkeypatch.setattr(slurm.time, "sleep", sleep)
-        monkeypatch.setattr(slurm.time, "monotonic", lambda: sum(waited))
-        return slurm.sbatch(["--parsable", "--job-name", "RUN"]), sum(waited)
+    monkeypatch.setattr(slurm, "time", SimpleNamespace(sleep=sleep, time=lambda: clock[0]))
+    (stand_in / "sbatch").write_text(SUBMISSION.format(python=sys.executable))
+    (stand_in / "squeue.answer").write_text("7\n")
+
+    def submit(*answers):
+        Path("answers").write_text("\n".join(answers))
+        began = clock[0]
+        code = slurm.sbatch(["--parsable", "--job-name", "RUN", "--comment", "rule_a"])
+        return code, (clock[0] - began) / slurm.PAUSE + 1
 
     return submit
 
 
-@pytest.mark.parametrize("limit", ["AssocMaxSubmitJobLimit", "AssocGrpSubmitJobsLimit", "QOSMaxSubmitJobPerUserLimit"])
+def notices():
+    return slurm.Notices(f"run-{os.getpid()}").new()
+
+
+@pytest.mark.parametrize(
+    "limit", [FULL, "AssocGrpSubmitJobsLimit", "QOSMaxSubmitJobPerUserLimit", "MaxSubmitJobsPerAccount"]
+)
 def test_a_limit_on_the_jobs_in_the_queue_is_waited_for_however_long(submission, capfd, limit):
-    refused = f"{limit}\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy"
-    assert submission(refused, 100) == (0, 100)
-    assert capfd.readouterr().out == "12\n"
-    told = f"a job is not submitted yet: no more jobs may be in the queue ({limit}); trying again"
-    assert slurm.Notices(f"run-{os.getpid()}").new() == [told]  # once
+    assert submission(*[limit] * 10, "12") == (0, 11)
+    said = capfd.readouterr()
+    assert said.out == "12\n"
+    assert "submission failed" not in said.err  # by these words the plugin would take it for failed
+    assert notices() == [f"a job is not submitted yet: no more jobs may be in the queue ({limit}); trying again"]
+    assert submission(limit, "13") == (0, 2)
+    assert len(notices()) == 1  # not once for every job
 
 
-def test_a_controller_that_is_away_is_waited_for_until_patience_ends(submission):
-    away = "Batch job submission failed: Unable to contact slurm controller (connect failure)"
-    assert submission(away, 15) == (0, 15)
-    Path("passed").unlink()
-    assert submission(away, 100) == (1, 15 + 20)
+def test_a_limit_that_lets_no_job_of_the_user_in_is_not_waited_for_for_ever(submission, stand_in, capfd):
+    (stand_in / "squeue.answer").write_text("")
+    assert submission(FULL) == (1, TRIES)
+    assert FULL in capfd.readouterr().err
+
+
+def test_a_controller_that_is_away_is_waited_for_until_patience_ends(submission, capfd):
+    assert submission(AWAY, AWAY, AWAY, "12") == (0, 4)
+    assert submission(AWAY) == (1, TRIES)
+    assert AWAY in capfd.readouterr().err
+
+
+def test_patience_is_for_the_whole_run_and_not_for_each_job_of_it(submission):
+    submission(AWAY)
+    assert submission(AWAY) == (1, 1)
+    assert submission("12") == (0, 1)
+    assert submission(AWAY, "13") == (0, 2)  # it had answered
+
+
+def test_time_spent_at_a_limit_is_not_taken_from_the_patience_with_the_controller(submission):
+    assert submission(*[FULL] * 6, AWAY, AWAY, "12") == (0, 9)
 
 
 def test_a_job_that_slurm_does_not_take_fails_at_once(submission):
-    # a job may be too large for an account for ever
-    refused = "AssocMaxCpuPerJobLimit\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy"
-    assert submission(refused, 5) == (1, 0)
+    assert submission("AssocMaxCpuPerJobLimit") == (1, 1)  # it may be too large for ever
+
+
+@pytest.mark.parametrize("lost", [LOST, "Unable to contact slurm controller (receive failure)"])
+def test_a_job_whose_answer_got_lost_is_not_submitted_twice(submission, stand_in, capfd, lost):
+    (stand_in / "squeue.answer").write_text("7|rule_b\n8|rule_a\n9|rule_a\n")
+    assert submission("8") == (0, 1)  # an earlier attempt of the same job
+    capfd.readouterr()
+    assert submission(lost, "12") == (0, 2)
+    assert capfd.readouterr().out == "9\n"
+    assert (Path("answers").read_text(), slurm.value(["--comment=x"], "--comment")) == ("12", "x")
+
+
+def test_a_submission_that_left_no_job_is_made_again(submission, stand_in, capfd):
+    (stand_in / "squeue.answer").write_text("7|rule_b\n")
+    assert submission(LOST, "12") == (0, 2)
+    assert capfd.readouterr().out == "12\n"
+    (stand_in / "squeue.answer").unlink()  # nor does anything answer whether there is one
+    assert submission(LOST, "13") == (1, TRIES)
+
+
+def test_nothing_is_submitted_once_a_run_is_being_ended(submission, monkeypatch):
+    for number in (signal.SIGINT, signal.SIGTERM):
+        monkeypatch.setenv(launch.RUN, f"{number}-{os.getpid()}")
+        handlers, before = {}, []
+        monkeypatch.setattr(signal, "getsignal", lambda _, before=before: lambda *given: before.append(given))
+        monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+        launch.submit_no_more_when_ended()
+        assert submission("12") == (0, 1)
+        handlers[number](number, None)
+        assert before == [(number, None)]  # Snakemake's own way to end follows
+        assert submission("12") == (1, 1)
 
 
 def test_what_the_commands_have_to_say_reaches_the_user_of_the_run(stand_in, monkeypatch):
@@ -426,6 +499,17 @@ def test_a_refused_submission_is_not_tried_again(stand_in, monkeypatch):
     assert done.returncode == 1
     assert "invalid account" in done.stderr
     assert Path("calls").read_text() == "call\n"
+
+
+def test_the_plugin_finds_the_account_valid_while_nothing_answers(stand_in, monkeypatch):
+    from snakemake_executor_plugin_slurm.accounts import validate_account
+
+    monkeypatch.setenv(slurm.ACCOUNT, "lab")
+    assert validate_account("lab", None) == "lab"
+    (stand_in / "sacctmgr.answer").write_text("other\n")
+    with pytest.raises(WorkflowError, match="lab appears to be invalid"):
+        validate_account("lab", None)
+    assert asked("sacctmgr", "list", "qos").stdout == "other\n"  # any other question is the cluster's own
 
 
 def test_any_other_question_goes_to_the_clusters_own_sacct(stand_in):
@@ -492,9 +576,10 @@ def test_an_account_with_several_associations_has_the_qualities_of_all(well):
     assert told(GOOD) == []
 
 
-def test_an_account_on_a_cluster_without_accounts_is_a_problem(well):
+@pytest.mark.parametrize("none", ["accounting_storage/none", "(null)"])
+def test_an_account_on_a_cluster_without_accounts_is_a_problem(well, none):
     # the executor plugin would refuse every job
-    (well / "scontrol.answer").write_text("AccountingStorageType = accounting_storage/none\nMinJobAge = 0 sec\n")
+    (well / "scontrol.answer").write_text(f"AccountingStorageType = {none}\nMinJobAge = 0 sec\n")
     assert told("account: lab\npartitions:\n  cpu: {}\n") == [
         "profiles-slurm/site.yaml: account: found 'lab', allowed: null, this cluster keeps no accounts"
     ]

@@ -317,6 +317,7 @@ def begin_run(log):
     records.begin(launch.name(), RUN.results, *log)
     if SITE:
         launch.relay(logger.warning)
+        launch.submit_no_more_when_ended()
 
 
 def end_run():
