@@ -121,7 +121,10 @@ def accounting(known: site.Site, file: str) -> Iterator[Finding]:
     """Whether the account and quality of service are the user's; without accounting, how long Slurm remembers jobs."""
     shown = slurm.asked("scontrol", "show", "config") or ""
     said = dict(re.findall(r"^(\w+)\s*= (.*?)\s*$", shown, re.MULTILINE))
-    if said.get("AccountingStorageType", "") in ("", "(null)") or said["AccountingStorageType"].endswith("none"):
+    if not said:
+        yield unchecked("accounts: Slurm does not tell its settings (scontrol show config)")
+        return
+    if said.get("AccountingStorageType", "(null)") == "(null)" or said["AccountingStorageType"].endswith("none"):
         for key, value in (("account", known.account), ("qos", known.qos)):
             if value:
                 yield problem(f"{file}: {key}: found {value!r}, allowed: null, this cluster keeps no accounts")

@@ -60,23 +60,35 @@ def prepare(argv: Sequence[str], checkout: str | Path) -> None:
     os.environ[SITE] = str(file.resolve())
     known = site.load(file)
     os.environ[GPUS] = str(int(known.gpus))
+    os.environ.setdefault(slurm.OWN_JOB, os.environ.get("SLURM_JOB_ID", ""))  # which the plugin takes away
     if known.account:
         os.environ[slurm.ACCOUNT] = known.account
     path = [str(slurm.BIN), *os.environ.get("PATH", "").split(os.pathsep)]
     os.environ["PATH"] = os.pathsep.join(dict.fromkeys(path))
 
 
-def relay(warn: Callable[[str], object], seconds: float = 5) -> None:
-    """Print what the commands of profiles/slurm/bin have to say, as long as this process lives."""
-    notices = slurm.Notices(name())
+def relay(warn: Callable[[str], object], seconds: float = 5) -> Callable[[], None]:
+    """Print what the commands of profiles/slurm/bin have to say, as long as this process lives.
+
+    Returns
+    -------
+    callable
+        Prints what there is at once; for the end of the run.
+    """
+    notices, one = slurm.Notices(name()), threading.Lock()
+
+    def show() -> None:
+        with one:
+            for line in notices.new():
+                warn(line)
 
     def watch() -> None:
         while True:
-            for line in notices.new():
-                warn(line)
+            show()
             time.sleep(seconds)
 
     threading.Thread(target=watch, daemon=True).start()
+    return show
 
 
 def submit_no_more_when_ended() -> None:
@@ -90,7 +102,11 @@ def submit_no_more_when_ended() -> None:
         def handle(number: int, frame: FrameType | None) -> None:
             with contextlib.suppress(OSError):
                 mark.mkdir(parents=True, exist_ok=True)
-            before(number, frame)
+            if number == signal.SIGTERM:
+                # Snakemake takes a lock there that the interrupted thread may hold
+                threading.Thread(target=before, args=(number, frame), daemon=True).start()
+            else:
+                before(number, frame)
 
         return handle
 

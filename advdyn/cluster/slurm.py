@@ -33,6 +33,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 ACCOUNT = "ADVDYN_ACCOUNT"  # what jobs are charged to, by the site file
+OWN_JOB = "ADVDYN_OWN_JOB"  # the job that snakemake itself runs in, if it does
 PATIENCE = "ADVDYN_SLURM_PATIENCE"  # seconds without an answer before a run gives up; an hour when it is not set
 PAUSE = 5.0
 # What is known of a run, by the name of its jobs: the run's own name, its jobs, and their states at the last answer.
@@ -166,7 +167,9 @@ def status(name: str, arguments: Sequence[str]) -> str:
         silence_began(name, known.silent)
     else:
         silence_ended(name)
-    if known.silent and not was_silent:
+    if known.silent and now - known.silent > patience():
+        give_up(name, os.environ.get("ADVDYN_RUN", ""))
+    elif known.silent and not was_silent:
         tell(name, f"Slurm does not answer; waiting, {patience():.0f} s at most, before running jobs count as failed")
     elif was_silent and not known.silent:
         tell(name, f"Slurm answers again, after {now - was_silent:.0f} s")
@@ -206,6 +209,8 @@ def stopping(run: str) -> Path:
 def tell(name: str, text: str) -> None:
     """Leave a line for the user of a run, by the name of its jobs; the same one not twice in a row."""
     print(text, file=sys.stderr)
+    if not name:
+        return
     with contextlib.suppress(OSError):
         file = MEMORY / name / NOTICES
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -313,29 +318,45 @@ def sbatch(arguments: Sequence[str]) -> int:
                 sys.stderr.write(said)
                 return submitted(name, "", done.stdout.decode())
             full = FULL.search(said)
-            unclear = not AWAY.search(said) and UNCLEAR.search(said) is not None
-            if not (full or unclear or AWAY.search(said)):
+            away, lost = AWAY.search(said), UNCLEAR.search(said)
+            unclear = unclear or (lost is not None and away is None)  # and stays so: it may come to be late
+            if not (full or lost or away):
                 sys.stderr.write(said)
                 silence_ended(name)
                 return done.returncode
             reason = f"no more jobs may be in the queue ({full[0]})" if full else "Slurm does not answer"
-            # the user's own jobs make room as they end
-            moves = full is not None and asked("squeue", "--noheader", "--format=%i", "--user", str(os.getuid())) != ""
+            moves = full is not None and room_will_be_made()
+        now = time.time()
         if moves:
-            began = time.time()
+            began = now
             silence_ended(name)
-        elif time.time() - (silence_began(name, time.time()) if name else began) > patience():
+        elif now - silence_began(name, now) > patience() or now - began > 2 * patience():  # the latter on a full disk
+            give_up(name, run)
             sys.stderr.write(said)
             return 1
-        if name:
-            tell(name, f"a job is not submitted yet: {reason}; trying again")
+        tell(name, f"a job is not submitted yet: {reason}; trying again")
         time.sleep(PAUSE)
+
+
+def room_will_be_made() -> bool:
+    """Whether the user has jobs in the queue, whose ends make room; other than the one this run may be a part of."""
+    found = asked("squeue", "--noheader", "--format=%A", "--user", str(os.getuid())) or ""
+    return bool(set(found.split()) - {os.environ.get(OWN_JOB, "")})
+
+
+def give_up(name: str, run: str) -> None:
+    """Patience has ended: the run submits nothing more. What lives on would otherwise meet a second copy of itself."""
+    if run:
+        with contextlib.suppress(OSError):
+            stopping(run).mkdir(parents=True, exist_ok=True)
+    after = f"patience with Slurm has ended after {patience():.0f} s"
+    tell(name, f"{after}: the run submits nothing more; make resume goes on")
 
 
 def not_wanted(run: str) -> str:
     """Why nothing is to be submitted for a run any more, or nothing."""
     if run and stopping(run).exists():
-        return "the run is being ended"
+        return "nothing more is submitted for this run: it was interrupted, or patience with Slurm has ended"
     if run and not Path("/proc", run.rpartition("-")[2]).exists():
         return "the snakemake that submits is gone"
     return ""

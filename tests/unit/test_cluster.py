@@ -391,10 +391,15 @@ def test_a_limit_on_the_jobs_in_the_queue_is_waited_for_however_long(submission,
     assert len(notices()) == 1  # not once for every job
 
 
-def test_a_limit_that_lets_no_job_of_the_user_in_is_not_waited_for_for_ever(submission, stand_in, capfd):
-    (stand_in / "squeue.answer").write_text("")
+def test_a_limit_that_lets_no_job_of_the_user_in_is_not_waited_for_for_ever(submission, monkeypatch, capfd):
+    monkeypatch.setenv(slurm.OWN_JOB, "7")  # snakemake itself runs in a job, and is not waited for either
     assert submission(FULL) == (1, TRIES)
     assert FULL in capfd.readouterr().err
+
+
+def test_a_queue_that_is_not_told_makes_no_room(submission, stand_in):
+    (stand_in / "squeue.answer").unlink()
+    assert submission("Munge encode failed: Resource temporarily unavailable") == (1, TRIES)
 
 
 def test_a_controller_that_is_away_is_waited_for_until_patience_ends(submission, capfd):
@@ -404,10 +409,25 @@ def test_a_controller_that_is_away_is_waited_for_until_patience_ends(submission,
 
 
 def test_patience_is_for_the_whole_run_and_not_for_each_job_of_it(submission):
-    submission(AWAY)
-    assert submission(AWAY) == (1, 1)
+    assert submission(AWAY, "11") == (0, 2)
+    assert submission(AWAY) == (1, TRIES)
+    assert "the run submits nothing more; make resume goes on" in notices()[-1]
+    assert submission("12") == (1, 1)  # what runs on unseen would meet a second copy of itself
+
+
+def test_patience_that_ends_while_jobs_run_ends_the_run(submission, stand_in, monkeypatch):
     assert submission("12") == (0, 1)
-    assert submission(AWAY, "13") == (0, 2)  # it had answered
+    (stand_in / "squeue.answer").unlink()
+    assert slurm.status("RUN", []) == "12|PENDING\n"
+    slurm.time.sleep(21)
+    assert slurm.status("RUN", []) == "12|ERROR\n"
+    assert submission("13") == (1, 1)
+
+
+def test_patience_ends_on_a_full_disk_too(submission, monkeypatch):
+    monkeypatch.setattr(slurm, "silence_began", lambda name, at: at)
+    code, tries = submission(AWAY)
+    assert (code, tries) == (1, 2 * 20 / slurm.PAUSE + 2)
 
 
 def test_time_spent_at_a_limit_is_not_taken_from_the_patience_with_the_controller(submission):
@@ -428,12 +448,41 @@ def test_a_job_whose_answer_got_lost_is_not_submitted_twice(submission, stand_in
     assert (Path("answers").read_text(), slurm.value(["--comment=x"], "--comment")) == ("12", "x")
 
 
+def test_a_lost_answer_is_not_forgotten_over_another_reason_to_wait(submission, stand_in, monkeypatch, capfd):
+    looks = []
+
+    def accepted(name, text):  # the job comes to be late
+        looks.append(name)
+        return "9" if len(looks) == 3 else ""
+
+    monkeypatch.setattr(slurm, "accepted", accepted)
+    assert submission(LOST, FULL, AWAY, "12") == (0, 4)
+    assert capfd.readouterr().out == "9\n"
+
+
 def test_a_submission_that_left_no_job_is_made_again(submission, stand_in, capfd):
     (stand_in / "squeue.answer").write_text("7|rule_b\n")
     assert submission(LOST, "12") == (0, 2)
     assert capfd.readouterr().out == "12\n"
     (stand_in / "squeue.answer").unlink()  # nor does anything answer whether there is one
     assert submission(LOST, "13") == (1, TRIES)
+
+
+def test_a_terminated_run_does_not_wait_for_a_lock_that_it_holds_itself(stand_in, monkeypatch):
+    monkeypatch.setenv(launch.RUN, "a")
+    lock, ended = threading.Lock(), threading.Event()
+
+    def gracefully(*_):  # as Snakemake does
+        with lock:
+            ended.set()
+
+    handlers = {}
+    monkeypatch.setattr(signal, "getsignal", lambda _: gracefully)
+    monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+    launch.submit_no_more_when_ended()
+    with lock:
+        handlers[signal.SIGTERM](signal.SIGTERM, None)
+    assert ended.wait(30)
 
 
 def test_nothing_is_submitted_once_a_run_is_being_ended(submission, monkeypatch):
@@ -445,6 +494,9 @@ def test_nothing_is_submitted_once_a_run_is_being_ended(submission, monkeypatch)
         launch.submit_no_more_when_ended()
         assert submission("12") == (0, 1)
         handlers[number](number, None)
+        for _ in range(100):
+            if not before:
+                time.sleep(0.05)
         assert before == [(number, None)]  # Snakemake's own way to end follows
         assert submission("12") == (1, 1)
 
@@ -573,6 +625,11 @@ def test_what_the_cluster_does_not_know_is_named_with_what_it_does(well, old, ne
 
 def test_an_account_with_several_associations_has_the_qualities_of_all(well):
     (well / "sacctmgr.answer").write_text("lab|short\nlab|normal\nother|long\n")
+    assert told(GOOD) == []
+
+
+def test_settings_that_slurm_does_not_tell_say_nothing_about_accounts(well):
+    (well / "scontrol.answer").write_text("\n")
     assert told(GOOD) == []
 
 

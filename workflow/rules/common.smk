@@ -1,5 +1,6 @@
 """Helpers of the rules: the validated run, and where a rule's code, params, cost and figures come from."""
 
+import atexit
 import json
 import re
 import sys
@@ -311,19 +312,27 @@ def stop_without_profile():
         )
 
 
+# Print what Slurm's commands have to say; one, once a run through Slurm has begun.
+NOTICES = []
+
+
 def begin_run(log):
     """Before the first job: what is asked for can be carried out, and the run is noted."""
     stop_without_profile()
     records.begin(launch.name(), RUN.results, *log)
     if SITE:
-        launch.relay(logger.warning)
+        NOTICES.append(launch.relay(logger.warning))
+        atexit.register(resume.tidy, launch.name())
         launch.submit_no_more_when_ended()
 
 
 def end_run():
     """After the last job, whatever the end."""
     if SITE:
+        atexit.unregister(resume.tidy)
         resume.tidy(launch.name())
+    for show in NOTICES:
+        show()
     records.end(launch.name())
 
 
