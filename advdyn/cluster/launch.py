@@ -60,7 +60,7 @@ def prepare(argv: Sequence[str], checkout: str | Path) -> None:
     os.environ[SITE] = str(file.resolve())
     known = site.load(file)
     os.environ[GPUS] = str(int(known.gpus))
-    os.environ.setdefault(slurm.OWN_JOB, os.environ.get("SLURM_JOB_ID", ""))  # which the plugin takes away
+    os.environ[slurm.OWN_JOB] = os.environ.get("SLURM_JOB_ID", "")  # which the plugin takes away
     if known.account:
         os.environ[slurm.ACCOUNT] = known.account
     path = [str(slurm.BIN), *os.environ.get("PATH", "").split(os.pathsep)]
